@@ -1,0 +1,57 @@
+"""bwalloc: decide, before the demand is known, how much bandwidth each AI workload gets.
+
+The public face is `__all__`; names are imported when first used, so `import bwalloc` is cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bwalloc.allocate import make_allocator
+    from bwalloc.bench import compare
+    from bwalloc.control import Allocator, Decision, Session, Telemetry
+    from bwalloc.errors import BwallocError
+    from bwalloc.scenario import list_scenarios, load_scenario
+    from bwalloc.sim import Simulator
+
+__version__ = "0.1.0"
+__all__ = [
+    "Allocator",
+    "BwallocError",
+    "Decision",
+    "Session",
+    "Simulator",
+    "Telemetry",
+    "compare",
+    "list_scenarios",
+    "load_scenario",
+    "make_allocator",
+]
+
+_HOME = {
+    "Allocator": "control",
+    "BwallocError": "errors",
+    "Decision": "control",
+    "Session": "control",
+    "Simulator": "sim",
+    "Telemetry": "control",
+    "compare": "bench",
+    "list_scenarios": "scenario",
+    "load_scenario": "scenario",
+    "make_allocator": "allocate",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its room when it is first asked for (PEP 562)."""
+    if name not in _HOME:
+        msg = f"module 'bwalloc' has no attribute '{name}'"
+        raise AttributeError(msg)
+    return getattr(import_module(f"bwalloc.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,61 @@
+"""The value law: what a gigabit served, late or expired is worth, for every class alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True, slots=True)
+class ValueLaw:
+    """Coefficients per demand, in the row order of `Network.demands`.
+
+    Value is concave in the share of the offered work that is served: piece `j` pays
+    `value_usd_per_gbit[:, j]` up to the share `value_until[:, j]` of what arrived in the substep.
+    Linear classes have one piece without end (`inf`).
+    """
+
+    value_usd_per_gbit: Float[np.ndarray, "demands pieces"]
+    value_until: Float[np.ndarray, "demands pieces"]
+    expiry_usd_per_gbit: Float[np.ndarray, " demands"]
+    late_usd_per_gbit_s: Float[np.ndarray, " demands"]
+    settle_usd_per_gbit: Float[np.ndarray, " demands"]
+    churn_usd_per_gbps: float
+
+    @property
+    def step_usd_per_gbit(self) -> Float[np.ndarray, "demands pieces"]:
+        """What each piece pays above the next: value = sum_j step[j] * min(served, until[j] * offered)."""
+        following = np.concatenate(
+            [self.value_usd_per_gbit[:, 1:], np.zeros_like(self.value_usd_per_gbit[:, :1])], axis=1
+        )
+        return self.value_usd_per_gbit - following
+
+    @property
+    def is_curved(self) -> np.ndarray:
+        """Which demands are paid by the share served in the substep they arrive in; (demands,)."""
+        return np.isfinite(self.value_until[:, 0])
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLaw:
+    """Groups of demands that block the same GPUs.
+
+    A group stalls while any member holds work older than `grace_s`; a stalled second costs
+    `gpus * gpu_hour_usd / 3600`. `member` is the group of each demand, or -1.
+    """
+
+    name: tuple[str, ...]
+    member: Int[np.ndarray, " demands"]
+    gpus: Float[np.ndarray, " groups"]
+    gpu_hour_usd: Float[np.ndarray, " groups"]
+    grace_s: Float[np.ndarray, " groups"]
+
+    @property
+    def usd_per_s(self) -> Float[np.ndarray, " groups"]:
+        """Cost of one stalled second of each group."""
+        return self.gpus * self.gpu_hour_usd / 3600.0
