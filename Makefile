@@ -1,0 +1,68 @@
+# Run `make` for the list of recipes. Everything lives in .venv; `demo` alone makes a small .venv-demo if .venv is absent.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+BIN := $(VENV)/bin
+PIP := -m pip --disable-pip-version-check
+# The demo uses .venv when it is there, else a venv of the core dependencies only (no torch, no numba).
+DEMO_READY := $(if $(wildcard $(READY)),$(READY),.venv-demo/.ready)
+DEMO_BIN := $(patsubst %/.ready,%/bin,$(DEMO_READY))
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check format format-check lint type imports wheel bench docs clean
+
+help:  ## list the recipes
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+venv: $(READY)  ## .venv with everything, versions from constraints.txt
+
+# torch first: the pinned version decides which build of it is taken.
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) install -q 'pip>=25.1'
+	$(BIN)/python $(PIP) install -q -c constraints.txt torch==2.13.0
+	$(BIN)/python $(PIP) install -q -c constraints.txt -e '.[all]' --group dev
+	touch $@
+
+.venv-demo/.ready: pyproject.toml constraints.txt
+	test -x .venv-demo/bin/python || $(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python $(PIP) install -q -c constraints.txt -e .
+	touch $@
+
+demo: $(DEMO_READY)  ## compare the allocators on metro-inference, write reports/metro-inference.html
+	mkdir -p reports
+	$(DEMO_BIN)/bwalloc compare metro-inference --report reports/metro-inference.html --json reports/metro-inference.json
+
+test: $(READY)  ## the whole suite, slow and real-network tests included
+	$(BIN)/python -m pytest -q -n 2 -m ""
+
+check: format-check lint type imports wheel  ## format, lint, types, import contracts, wheel contents
+
+format: $(READY)  ## rewrite the code in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+format-check: $(READY)
+	$(BIN)/ruff format --check .
+
+lint: $(READY)
+	$(BIN)/ruff check .
+
+type: $(READY)
+	$(BIN)/pyright
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+wheel: $(READY)
+	$(BIN)/python -m pytest -q tests/test_wheel.py
+
+bench: $(READY)  ## rerun every script in benchmarks/
+	@set -e; for script in benchmarks/*.py; do test -e "$$script" || continue; echo "==> $$script"; $(BIN)/python "$$script"; done
+
+docs: $(READY)  ## build the documentation; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+clean:  ## remove venvs, builds, reports and caches
+	rm -rf .venv .venv-demo dist build reports docs/_build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
