@@ -1,0 +1,89 @@
+"""A three-state Markov-modulated rate: silence, work and bursts of seconds, as coding tools make.
+
+A path needs no loop over its steps: a uniform picks a map from the three states to the three
+states, maps are integers 0 to 26, and a 27 x 27 table composes them, block by block.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    from bwalloc.workloads.clock import Clock
+
+# Fitted to the code trace of Azure LLM inference 2023 (CC-BY-4.0; Patel et al., Splitwise,
+# ISCA 2024) at 1 s: requests/s by state, and the probabilities of the next state, row by row.
+STATE_RPS = (0.0, 6.81, 22.45)
+NEXT_STATE = ((0.954, 0.044, 0.002), (0.144, 0.783, 0.073), (0.051, 0.303, 0.646))
+
+_STATES_OF_MAP = np.array([(m % 3, m // 3 % 3, m // 9) for m in range(27)])
+# _COMPOSED[first * 27 + then] is the map that applies `first`, then `then`.
+_COMPOSED = (_STATES_OF_MAP[:, _STATES_OF_MAP] @ (1, 3, 9)).T.ravel()
+_APPLIED = _STATES_OF_MAP.ravel()  # [map * 3 + state]
+
+
+def mmpp(
+    rng: np.random.Generator, clock: Clock, columns: int
+) -> Float[np.ndarray, "steps columns"]:
+    """Mean-one factor on a request rate that switches between silence, work and bursts.
+
+    The chain moves once a second, whatever the step; longer steps hold the mean over the step.
+    Azure LLM inference trace 2023, code (CC-BY-4.0); calibrated here.
+    """
+    seconds = int(np.ceil(clock.duration_s))
+    share = _stationary()
+    factors = (np.array(STATE_RPS) / (share @ np.array(STATE_RPS))).astype(np.float32)
+    path = factors[_states(rng, seconds, columns, share)]
+    return path if clock.step_s == 1.0 else _mean_over_steps(path, clock)
+
+
+def _states(
+    rng: np.random.Generator, seconds: int, columns: int, share: Float[np.ndarray, " 3"]
+) -> Int[np.ndarray, "seconds columns"]:
+    """State (0, 1 or 2) in each second, from a stationary start."""
+    start = np.searchsorted(np.cumsum(share)[:2], rng.random(columns))
+    length = max(1, round(seconds**0.5))
+    blocks = -(-seconds // length)
+    maps = _maps(rng.random((blocks * length, columns), dtype=np.float32))
+    maps = maps.reshape(blocks, length, columns)
+    reached = np.empty((length, blocks, columns), np.intp)
+    reached[0] = maps[:, 0]
+    for i in range(1, length):
+        _COMPOSED.take(reached[i - 1] * 27 + maps[:, i], out=reached[i])
+    entry = np.empty((blocks, columns), np.intp)
+    entry[0] = start
+    for b in range(1, blocks):
+        entry[b] = _APPLIED.take(reached[-1, b - 1] * 3 + entry[b - 1])
+    states = _APPLIED.take(reached * 3 + entry)
+    return states.transpose(1, 0, 2).reshape(-1, columns)[:seconds]
+
+
+def _maps(uniforms: Float[np.ndarray, "seconds columns"]) -> Int[np.ndarray, "seconds columns"]:
+    """Number of the random map that each uniform picks: state i goes to its next by row i."""
+    maps = np.zeros(uniforms.shape, np.uint8)
+    for row, weight in zip(np.cumsum(NEXT_STATE, axis=1)[:, :2], (1, 3, 9), strict=True):
+        for threshold in row:
+            maps += (uniforms > np.float32(threshold)).view(np.uint8) * np.uint8(weight)
+    return maps
+
+
+def _stationary() -> Float[np.ndarray, " 3"]:
+    """Share of time in each state."""
+    share = np.linalg.matrix_power(np.array(NEXT_STATE), 4096)[0]
+    return share / share.sum()
+
+
+def _mean_over_steps(
+    path: Float[np.ndarray, "seconds columns"], clock: Clock
+) -> Float[np.ndarray, "steps columns"]:
+    """Mean of a path of one-second pieces over each step of `clock`."""
+    total = np.zeros((path.shape[0] + 1, path.shape[1]))
+    np.cumsum(path, axis=0, dtype=np.float64, out=total[1:])
+    edges = np.minimum(np.arange(clock.steps + 1) * clock.step_s, path.shape[0])
+    whole = np.minimum(edges.astype(np.intp), path.shape[0] - 1)
+    reached = total[whole] + (edges - whole)[:, None] * path[whole]
+    return (np.diff(reached, axis=0) / clock.step_s).astype(np.float32)
