@@ -1,6 +1,6 @@
 """The few array operations that NumPy and torch spell differently, each written twice.
 
-Dynamics and `decode` are written once over these and the functions both libraries share.
+Dynamics and `decode` are written once over these and over the functions both libraries share.
 The batch is the LAST axis everywhere: gathering links or tunnels then copies whole rows.
 """
 
@@ -26,38 +26,76 @@ def namespace(array: Array) -> Any:
     return np
 
 
-def scatter_sum(values: Array, index: Array, rows: int) -> Array:
-    """Sum the rows of `values` (n, B) into `rows` rows: out[index[i]] += values[i]; (rows, B)."""
-    xp = namespace(values)
-    if xp is np:
-        out = np.zeros((rows, *values.shape[1:]), values.dtype)
-        order, starts, present = _segments(index)
-        out[present] = np.add.reduceat(values[order], starts, axis=0)
-        return out
-    zeros = values.new_zeros((rows, *values.shape[1:]))
-    return zeros.index_add(0, index, values)
-
-
 def like(constant: np.ndarray, array: Array) -> Array:
-    """`constant` as an array of the kind, device and float type of `array` (integers stay)."""
-    xp = namespace(array)
-    if xp is np:
-        return constant.astype(array.dtype) if constant.dtype.kind == "f" else constant
+    """`constant` in the library and on the device of `array`, floats in its float type."""
+    if namespace(array) is np:
+        return constant
     dtype = array.dtype if constant.dtype.kind == "f" else None
-    return xp.as_tensor(constant, dtype=dtype, device=array.device)
+    return namespace(array).as_tensor(constant, dtype=dtype, device=array.device)
 
 
-_SEGMENTS: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = {}
+class Incidence:
+    """Which resources (links or pools) each tunnel crosses.
+
+    Args:
+        hops: resource rows per tunnel, padded with `n_resources`; int (tunnels, hops).
+        n_resources: number of resources.
+    """
+
+    def __init__(self, hops: np.ndarray, n_resources: int) -> None:
+        """Sort the (tunnel, resource) entries by resource, so that sums are segments."""
+        self.hops = np.ascontiguousarray(hops, np.int64)
+        self.n_resources = n_resources
+        tunnels, places = np.nonzero(self.hops < n_resources)
+        resources = self.hops[tunnels, places]
+        order = np.argsort(resources, kind="stable")
+        self.entry_tunnel = tunnels[order]
+        self.entry_resource = resources[order]
+        self._present, self._starts = np.unique(self.entry_resource, return_index=True)
+        self._on_device: dict[Any, tuple[Any, Any, Any]] = {}
+
+    def total(self, values: Array) -> Array:
+        """Sum over the tunnels that cross each resource: (tunnels, B) to (resources, B)."""
+        if namespace(values) is np:
+            out = np.zeros((self.n_resources, values.shape[1]), values.dtype)
+            if len(self._starts):
+                out[self._present] = np.add.reduceat(values[self.entry_tunnel], self._starts, axis=0)
+            return out
+        tunnel, resource, _ = self._tensors(values)
+        return values.new_zeros((self.n_resources, values.shape[1])).index_add(
+            0, resource, values[tunnel]
+        )
+
+    def least(self, values: Array) -> Array:
+        """Least over the resources a tunnel crosses: (resources, B) to (tunnels, B).
+
+        A tunnel without hops (a padded one) gets 0.
+        """
+        if namespace(values) is np:
+            padded = np.concatenate([values, np.full_like(values[:1], np.inf)])
+            least = padded[self.hops].min(1)
+            return np.where(np.isinf(least), np.float32(0), least)
+        torch = namespace(values)
+        _, _, hops = self._tensors(values)
+        padded = torch.cat([values, torch.full_like(values[:1], torch.inf)])
+        least = padded[hops].amin(1)
+        return torch.where(torch.isinf(least), torch.zeros_like(least), least)
+
+    def _tensors(self, values: Array) -> tuple[Any, Any, Any]:
+        torch = namespace(values)
+        if values.device not in self._on_device:
+            arrays = (self.entry_tunnel, self.entry_resource, self.hops)
+            on_device = tuple(torch.as_tensor(array, device=values.device) for array in arrays)
+            self._on_device[values.device] = on_device  # pyright: ignore[reportArgumentType]
+        return self._on_device[values.device]
 
 
-def _segments(index: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sort order, segment starts and segment ids of `index`, remembered per array object."""
-    known = _SEGMENTS.get(id(index))
-    if known is not None and known[0] is index:
-        return known[1:]
-    order = np.argsort(index, kind="stable")
-    present, starts = np.unique(index[order], return_index=True)
-    if len(_SEGMENTS) > 256:
-        _SEGMENTS.clear()
-    _SEGMENTS[id(index)] = (index, order, starts, present)
-    return order, starts, present
+def positive(values: Array) -> Array:
+    """`values` where positive, else 0."""
+    return values.clip(0)
+
+
+def joined(first: Array, second: Array) -> Array:
+    """`second` after `first` along axis 1."""
+    xp = namespace(first)
+    return xp.concatenate([first, second], 1)

@@ -68,7 +68,7 @@ def _empty_column() -> np.ndarray:
     return np.zeros(0)
 
 
-def _check_columns(record: Any, error: type[ValueError]) -> None:
+def _check_columns(record: Any, error: type[TelemetryError]) -> None:
     rows = len(record.name)
     for field, value in vars(record).items():
         if isinstance(value, np.ndarray) and len(value) != rows:

@@ -42,11 +42,11 @@ class TraceError(BwallocError, ValueError):
     """Raised when a trace is malformed, truncated or empty; names file, line and column."""
 
 
-class TelemetryError(BwallocError, ValueError):
+class TelemetryError(BwallocError):
     """Raised when telemetry does not fit the network it is about."""
 
 
-class DecisionError(BwallocError, ValueError):
+class DecisionError(BwallocError):
     """Raised when a decision has wrong shapes, unknown names or numbers that are not finite."""
 
 

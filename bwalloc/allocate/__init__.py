@@ -1,0 +1,1 @@
+"""From telemetry to rates: `decode`, limits, and the classical allocators."""

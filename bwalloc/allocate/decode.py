@@ -1,0 +1,90 @@
+"""`decode`: from what is asked to rates that fit, by rounds of weighted bottleneck scaling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bwalloc.allocate.sharing import share_once
+from bwalloc.arrays import Array, Incidence, like, namespace, positive
+
+if TYPE_CHECKING:
+    from bwalloc.network import Network
+
+ROUNDS = 6
+SPARE_ROUNDS = 2
+SHRINK = 1.0 - 1e-6
+"""Keeps float32 sums below capacity."""
+ROOM_LEFT = 1e-4
+"""Share of a link below which it counts as full when wants move between tunnels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What an allocator asks `decode` for, per demand, batch last.
+
+    Attributes:
+        want_gbps: rate wanted before anybody gets spare capacity, (demands, B).
+        weight: weight in the sharing of scarce links, positive, (demands, B).
+        split: preferred share of each tunnel, (demands, tunnels, B); rows need not sum to one.
+        spare_weight: weight in the sharing of what nobody wanted; 0 takes none, (demands, B).
+    """
+
+    want_gbps: Array
+    weight: Array
+    split: Array
+    spare_weight: Array
+
+
+class Decoder:
+    """`decode` for one network; holds only indices, so it can be shared."""
+
+    def __init__(self, network: Network) -> None:
+        """Prepare the incidence of tunnels and links."""
+        self.shape = network.tunnels.exists.shape
+        self.exists = network.tunnels.exists[:, :, None].astype("float32")
+        self.paths = Incidence(network.flat_hops, network.n_links)
+
+    def __call__(self, ask: Ask, capacity_gbps: Array) -> Array:
+        """Feasible rates, (demands, tunnels, B), for `capacity_gbps` of (links, B)."""
+        split = self._normalised(ask.split)
+        room = capacity_gbps * SHRINK
+        floor = capacity_gbps * ROOM_LEFT
+        rates, left = self._flat(split) * 0, ask.want_gbps
+        for _ in range(ROUNDS):
+            want = self._flat(left[:, None] * split)
+            grant = share_once(self.paths, want, self._flat(ask.weight[:, None] * split), room)
+            rates, room = rates + grant, positive(room - self.paths.total(grant))
+            left = positive(left - self._per_demand(grant).sum(1))
+            split = self._moved(split, self.paths.least(room - floor) > 0)
+        for _ in range(SPARE_ROUNDS):
+            weight = self._flat(ask.spare_weight[:, None] * split)
+            grant = share_once(self.paths, weight * 0 + capacity_gbps.max(), weight, room)
+            rates, room = rates + grant, positive(room - self.paths.total(grant))
+        return self._per_demand(rates)
+
+    def _normalised(self, split: Array) -> Array:
+        exists = like(self.exists, split)
+        kept = split * exists + exists * 1e-9
+        return kept / kept.sum(1)[:, None]
+
+    def _moved(self, split: Array, has_room: Array) -> Array:
+        """`split` moved to the tunnels that still have room; unchanged where none has."""
+        open_split = split * self._per_demand(has_room)
+        total = open_split.sum(1)[:, None]
+        return namespace(split).where(total > ROOM_LEFT, open_split / (total + 1e-9), split)
+
+    def _flat(self, values: Array) -> Array:
+        return values.reshape(self.shape[0] * self.shape[1], -1)
+
+    def _per_demand(self, values: Array) -> Array:
+        return values.reshape(*self.shape, -1)
+
+
+def decode(network: Network, ask: Ask, capacity_gbps: Array) -> Array:
+    """Feasible rates for one ask; keep a `Decoder` when deciding often.
+
+    Weighted max-min by rounds: exact on a single bottleneck up to the rounding of `SOFT`, and
+    differentiable almost everywhere. Ref: Bertsekas & Gallager, Data Networks (1992), 6.5.2.
+    """
+    return Decoder(network)(ask, capacity_gbps)

@@ -1,0 +1,40 @@
+"""Reader of networkx node-link JSON (TEAL, POP, HARP, FIGRET), `links` or `edges`, plain or .gz."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+
+from bwalloc.errors import TopologyError
+from bwalloc.network.readers.files import read_text, stem_of
+from bwalloc.network.readers.graph import from_networkx
+
+if TYPE_CHECKING:
+    from bwalloc.network.topology import Topology
+
+
+def read(path: str | Path, **assumed: Any) -> Topology:
+    """The topology in a node-link file; `assumed` are the keywords of `from_networkx`.
+
+    Raises:
+        TopologyError: If the file is absent, is no node-link JSON, or lacks capacities.
+    """
+    file = Path(path)
+    try:
+        data = json.loads(read_text(file))
+    except json.JSONDecodeError as error:
+        raise TopologyError(f"{file}: is not JSON ({error}).") from None
+    edges = next((key for key in ("links", "edges") if key in data), None)
+    if not isinstance(data, dict) or edges is None or "nodes" not in data:
+        raise TopologyError(f"{file}: expected node-link JSON with 'nodes' and 'links' or 'edges'.")
+    try:
+        graph = nx.node_link_graph(data, edges=edges)
+    except (KeyError, TypeError, nx.NetworkXError) as error:
+        raise TopologyError(f"{file}: a node or an edge lacks {error}.") from None
+    try:
+        return from_networkx(graph, **{"name": stem_of(file), **assumed})
+    except TopologyError as error:
+        raise TopologyError(f"{file}: {error}") from None

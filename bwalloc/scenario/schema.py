@@ -1,0 +1,99 @@
+"""Schema of an environment file (`envs/*.toml`): one frozen model, checked at the door."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from bwalloc.scenario.fields import Count, Duration, Finite, NonNegative, Positive, Section
+from bwalloc.scenario.schema_demands import DemandSection
+from bwalloc.scenario.schema_network import NetworkSection, TunnelSection
+from bwalloc.scenario.schema_requests import RequestSection, ServiceSection, SurgeSection
+
+
+class TimeSection(Section):
+    """The clock of an episode."""
+
+    intervals: Count
+    interval_s: Positive
+    substeps: Count = 10
+    warmup_intervals: Annotated[int, Field(ge=0)] = 30
+
+    @model_validator(mode="after")
+    def _counts_something(self) -> Self:
+        if self.warmup_intervals >= self.intervals:
+            msg = f"warmup_intervals ({self.warmup_intervals}) below intervals ({self.intervals})"
+            raise ValueError(msg)
+        return self
+
+
+class MoneySection(Section):
+    """Prices that hold everywhere, and the scale of the reward."""
+
+    reward_scale_usd: Positive = 1.0
+    churn_usd_per_gbps: NonNegative = 0.0
+    usd_per_gbps_h: NonNegative = 0.25
+    volume_exponent: Positive = 1.0
+
+
+class ClassSection(Section):
+    """Economics of one traffic class, where they differ from the defaults of the class.
+
+    `value_usd_per_gbit` is one number, or one per step of a concave ladder that ends at the
+    shares `value_until` of the work offered. With `value_at_gpu_hour_usd`, value is in proportion
+    to the GPU price of the demand's service, and holds at that price.
+    """
+
+    deadline_s: Duration | None = None
+    budget_ms: Duration | None = None
+    value_usd_per_gbit: NonNegative | list[NonNegative] | None = None
+    value_until: list[Annotated[float, Field(gt=0, le=1)]] | None = None
+    value_at_gpu_hour_usd: Positive | None = None
+    expiry_usd_per_gbit: NonNegative | None = None
+    late_usd_per_gbit_s: NonNegative | None = None
+    settle_usd_per_gbit: NonNegative | None = None
+    borrow_weight: Positive | None = None
+
+
+class GroupSection(Section):
+    """Demands (a pattern of their names) that block the same GPUs."""
+
+    members: str
+    gpus: Positive
+    gpu_hour_usd: Positive
+    grace_s: NonNegative = 0.0
+
+
+class ShiftSection(Section):
+    """One shift of the out-of-distribution split; episode `seed` gets shift `seed % count`."""
+
+    name: str
+    surge_scale: NonNegative | None = None
+    surges_per_day: NonNegative | None = None
+    capacity_factor: Positive = 1.0
+    demand_factor: Positive = 1.0
+    burst: Literal["chat", "code", "poisson"] | None = None
+    absent_class: str | None = None
+
+
+class EnvFile(Section):
+    """One environment."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    id: Annotated[str, Field(pattern=r"^[\w.-]+/[A-Za-z][\w.-]*-v\d+$")]
+    title: str
+    description: str = ""
+    time: TimeSection
+    money: MoneySection = MoneySection()
+    network: NetworkSection
+    tunnels: TunnelSection = TunnelSection()
+    classes: dict[str, ClassSection] = {}
+    requests: RequestSection = RequestSection()
+    surge: SurgeSection = SurgeSection()
+    services: dict[str, ServiceSection] = {}
+    demands: Annotated[dict[str, DemandSection], Field(min_length=1)]
+    groups: dict[str, GroupSection] = {}
+    allocators: dict[str, dict[str, Finite]] = {}
+    action: dict[str, Finite] = {}
+    ood: list[ShiftSection] = []

@@ -1,0 +1,209 @@
+"""The fluid dynamics of one interval, written once for NumPy and torch.
+
+Each substep: work arrives and waits by deadline; every tunnel serves its share of the demand's
+work up to its rate; what guarantees leave unused is borrowed inside each pool, by weight; work is
+taken earliest deadline first; what is past its deadline expires.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bwalloc.allocate.sharing import TINY, share_once
+from bwalloc.arrays import Array, joined, like, namespace, positive
+from bwalloc.sim.state import Flows
+
+if TYPE_CHECKING:
+    from bwalloc.sim.physics import Physics
+
+BORROW_ROUNDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How the rates of one interval serve.
+
+    Attributes:
+        share: share of a demand's work that each tunnel carries, (flat tunnels, B).
+        quota_gbit: guaranteed work per substep and tunnel, (flat tunnels, B).
+        room_gbit: work each pool can carry per substep, (pools, B).
+        delay_s: propagation of each demand, averaged over its shares, (demands, B).
+    """
+
+    share: Array
+    quota_gbit: Array
+    room_gbit: Array
+    delay_s: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Work that enters in one interval: substeps (substeps, demands, B), jobs (demands, slots, B)."""
+
+    arrivals_gbit: Array
+    jobs_gbit: Array | None
+
+
+def cut_to_capacity(physics: Physics, rates: Array, capacity_gbps: Array) -> tuple[Array, Array]:
+    """Cut the tunnels of overloaded links in proportion.
+
+    Args:
+        physics: constants of the scenario.
+        rates: decided rates, (demands, tunnels, B).
+        capacity_gbps: what each link can carry now, (links, B).
+
+    Returns:
+        Rates that fit, (flat tunnels, B), and the Gbit/s that did not, (B,).
+    """
+    flat = rates.reshape(physics.shape[0] * physics.shape[1], -1)
+    load = physics.links.total(flat)
+    fit = (capacity_gbps / (load + TINY)).clip(0, 1)
+    return flat * physics.links.least(fit), positive(load - capacity_gbps).sum(0)
+
+
+def serve(physics: Physics, rates: Array, capacity_gbps: Array) -> Service:
+    """Shares, quotas and pool room of rates (flat tunnels, B) that fit `capacity_gbps`."""
+    demands, tunnels = physics.shape
+    by_tunnel = rates.reshape(demands, tunnels, -1) + like(physics.even_share, rates) * TINY
+    share = by_tunnel / by_tunnel.sum(1)[:, None]
+    quota = rates * physics.dt_s
+    shared = capacity_gbps[like(physics.pool_link, rates)] * physics.dt_s
+    metered = physics.pools.total(quota)
+    room = namespace(rates).where(like(physics.pool_is_shared, rates), shared, metered)
+    delay = (share * like(physics.delay_s, rates)).sum(1)
+    return Service(share.reshape(rates.shape), quota, room, delay)
+
+
+def play_interval(
+    physics: Physics, service: Service, queued: Array, busy_s: Array, load: Load, clock: Array
+) -> tuple[Array, Array, Flows]:
+    """Play the substeps of one interval.
+
+    Args:
+        physics: constants of the scenario.
+        service: what `serve` made of the rates.
+        queued: work by remaining deadline, (demands, slots, B).
+        busy_s: time since each demand last was empty, (demands, B).
+        load: what arrives.
+        clock: number of substeps played before, int (B,).
+
+    Returns:
+        The new `queued` and `busy_s`, and the flows summed over the interval.
+    """
+    total: Flows | None = None
+    for substep in range(physics.substeps):
+        new = load.arrivals_gbit[substep]
+        entering = like(physics.enters, new) * new[:, None]
+        if load.jobs_gbit is not None and substep == 0:
+            entering, new = entering + load.jobs_gbit, new + load.jobs_gbit.sum(1)
+        queued, busy_s, flows = _substep(
+            physics, service, (queued, busy_s), (new, entering), clock + substep
+        )
+        total = flows if total is None else _added(total, flows)
+    assert total is not None  # noqa: S101 - a scenario has at least one substep
+    return queued, busy_s, total
+
+
+def _substep(
+    physics: Physics, service: Service, held: tuple[Array, Array], new: tuple[Array, Array], clock: Array
+) -> tuple[Array, Array, Flows]:
+    queued, busy_s = held
+    offered, entering = new
+    before = queued.sum(1)
+    queued = queued + entering
+    work = queued.sum(1)
+    carried = _carried(physics, service, work)
+    served = namespace(work).minimum(carried.reshape(*physics.shape, -1).sum(1), work)
+    queued = _taken_earliest_first(queued, served)
+    left = positive(work - served)
+    stalled, busy_s = _stalled(physics, service, work, left, busy_s)
+    queued, expired = _expired(physics, queued, clock)
+    flows = Flows(
+        served_gbit=served,
+        expired_gbit=expired,
+        attained_gbit=served * _within_budget(physics, service, before, left, served),
+        delivered_usd=_value(physics, served, offered),
+        waiting_gbit_s=queued.sum(1) * physics.dt_s,
+        carried_gbit=carried,
+        stalled_s=stalled,
+    )
+    return queued, busy_s, flows
+
+
+def _carried(physics: Physics, service: Service, work: Array) -> Array:
+    """Work each tunnel carries: guaranteed first, then borrowed; (flat tunnels, B)."""
+    xp = namespace(work)
+    shape = (*physics.shape, work.shape[1])
+    want = (service.share.reshape(shape) * work[:, None]).reshape(service.share.shape)
+    carried = xp.minimum(want, service.quota_gbit)
+    weight = like(physics.borrow_weight, want)
+    for _ in range(BORROW_ROUNDS):
+        room = positive(service.room_gbit - physics.pools.total(carried))
+        carried = carried + share_once(physics.pools, want - carried, weight, room)
+    return carried
+
+
+def _taken_earliest_first(queued: Array, served: Array) -> Array:
+    kept = positive(queued.cumsum(1) - served[:, None])
+    return positive(kept - joined(kept[:, :1] * 0, kept[:, :-1]))
+
+
+def _expired(physics: Physics, queued: Array, clock: Array) -> tuple[Array, Array]:
+    """Move work whose slot ended one slot down; what was in the first slot expires."""
+    xp = namespace(queued)
+    width = like(physics.width_substeps, queued)
+    ends = (width > 0) & ((clock[None] + 1) % width.clip(1) == 0)
+    expired = xp.where(ends, queued[:, 0], queued[:, 0] * 0)
+    moved = joined(queued[:, 1:], queued[:, :1] * 0)
+    return xp.where(ends[:, None], moved, queued), expired
+
+
+def _value(physics: Physics, served: Array, offered: Array) -> Array:
+    xp = namespace(served)
+    pieces = (like(part, served) for part in (physics.value_step, physics.value_share, physics.value_free))
+    return sum(
+        step * xp.minimum(served, offered * share + free) for step, share, free in zip(*pieces, strict=True)
+    )
+
+
+def _within_budget(
+    physics: Physics, service: Service, before: Array, left: Array, served: Array
+) -> Array:
+    """Share of the served work whose queueing and propagation fit the budget.
+
+    By Little's law the delay of work leaving at the start and at the end of the substep is the
+    backlog then over the service rate; between them it changes linearly.
+    """
+    xp = namespace(served)
+    fits = (like(physics.budget_s, served) - service.delay_s) * served / physics.dt_s
+    low, high = xp.minimum(before, left), xp.maximum(before, left)
+    return ((fits - low + TINY) / (high - low + TINY)).clip(0, 1)
+
+
+def _stalled(
+    physics: Physics, service: Service, work: Array, left: Array, busy_s: Array
+) -> tuple[Array, Array]:
+    """Seconds each group stalls in this substep, (groups, B), and the new `busy_s`."""
+    if not physics.members:
+        return work[:0], busy_s
+    xp = namespace(work)
+    quota = service.quota_gbit.reshape(*physics.shape, -1).sum(1)
+    drain = physics.dt_s * (work / (quota + TINY)).clip(0, 1)
+    drain = xp.where(left > TINY, drain * 0 + physics.dt_s, drain)
+    stalled = positive(drain - positive(like(physics.grace_s, work) - busy_s))
+    busy_s = xp.where(left > TINY, busy_s + physics.dt_s, busy_s * 0)
+    by_group = [xp.amax(stalled[like(rows, work)], 0) for rows in physics.members]
+    return xp.stack(by_group), busy_s
+
+
+def _added(total: Flows, flows: Flows) -> Flows:
+    return Flows(
+        total.served_gbit + flows.served_gbit,
+        total.expired_gbit + flows.expired_gbit,
+        total.attained_gbit + flows.attained_gbit,
+        total.delivered_usd + flows.delivered_usd,
+        total.waiting_gbit_s + flows.waiting_gbit_s,
+        total.carried_gbit + flows.carried_gbit,
+        total.stalled_s + flows.stalled_s,
+    )
