@@ -1,1 +1,7 @@
 """From telemetry to rates: `decode`, limits, and the classical allocators."""
+
+from bwalloc.allocate.catalogue import CLASSICAL, REFERENCES, make_rule
+from bwalloc.allocate.decode import Ask, Decoder, decode
+from bwalloc.allocate.rule import Context, Rule
+
+__all__ = ["CLASSICAL", "REFERENCES", "Ask", "Context", "Decoder", "Rule", "decode", "make_rule"]

@@ -1,0 +1,93 @@
+"""What was measured: the moving window of recent intervals, and the record of the train split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    from bwalloc.observe.readings import Readings
+    from bwalloc.scenario import World
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Interval means of each demand on the train split, as an operator would have logged them.
+
+    `hourly_gbps` is the mean by UTC hour of day; `p99_gbps` and `peak_gbps` are of interval means.
+    """
+
+    mean_gbps: Float[np.ndarray, " demands"]
+    p95_gbps: Float[np.ndarray, " demands"]
+    p99_gbps: Float[np.ndarray, " demands"]
+    peak_gbps: Float[np.ndarray, " demands"]
+    hourly_gbps: Float[np.ndarray, "hours demands"]
+
+
+class Window:
+    """The last `length` intervals of what each demand offered, newest last.
+
+    Until it is full, the oldest reading stands for what came before it.
+    """
+
+    def __init__(self, length: int) -> None:
+        """Start empty."""
+        self.length = length
+        self.offered_gbps: list[np.ndarray] = []
+        self.peak_gbps: list[np.ndarray] = []
+
+    def push(self, readings: Readings) -> None:
+        """Append the newest interval."""
+        for column, value in (
+            (self.offered_gbps, readings.offered_gbps),
+            (self.peak_gbps, readings.peak_gbps),
+        ):
+            column.append(value)
+            del column[: -self.length]
+
+    def ewma(self, alpha: float) -> np.ndarray:
+        """Exponentially weighted mean of the interval means, newest weighing most, (demands, B)."""
+        ages = np.arange(len(self.offered_gbps))[::-1]
+        weights = ((1 - alpha) ** ages).astype(np.float32)
+        return np.tensordot(weights / weights.sum(), np.stack(self.offered_gbps), axes=1)
+
+    def quantile(self, level: float) -> np.ndarray:
+        """Empirical quantile of the interval means, (demands, B)."""
+        ordered = np.sort(np.stack(self.offered_gbps), axis=0)
+        return ordered[round(level * (len(ordered) - 1))]
+
+
+def measured(worlds: Sequence[World], interval_s: float) -> History:
+    """The record of worlds of the train split.
+
+    Args:
+        worlds: episodes of one scenario, starting at different hours.
+        interval_s: length of an interval.
+    """
+    means = [_interval_means(world, interval_s) for world in worlds]
+    hours = [
+        ((world.start_h + np.arange(len(mean)) * interval_s / 3600.0) % 24).astype(int)
+        for world, mean in zip(worlds, means, strict=True)
+    ]
+    rows, hour = np.concatenate(means), np.concatenate(hours)
+    overall = rows.mean(0)
+    hourly = np.stack([rows[hour == h].mean(0) if (hour == h).any() else overall for h in range(24)])
+    return History(
+        mean_gbps=overall,
+        p95_gbps=np.quantile(rows, 0.95, axis=0),
+        p99_gbps=np.quantile(rows, 0.99, axis=0),
+        peak_gbps=rows.max(0),
+        hourly_gbps=hourly,
+    )
+
+
+def _interval_means(world: World, interval_s: float) -> np.ndarray:
+    gbit = world.arrivals_gbit.sum(1)
+    if world.jobs_gbit is not None:
+        gbit = gbit + world.jobs_gbit.sum(2)
+    return gbit / interval_s

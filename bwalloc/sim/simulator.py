@@ -1,0 +1,162 @@
+"""The simulator: a batch of episodes of one scenario, advanced one interval at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bwalloc.observe import Readings
+from bwalloc.sim.backends import Backend, make_backend
+from bwalloc.sim.dynamics import Load, cut_to_capacity, serve
+from bwalloc.sim.physics import build_physics
+from bwalloc.sim.state import Flows, State
+from bwalloc.sim.terms import MoneyTerms
+
+if TYPE_CHECKING:
+    from bwalloc.arrays import Array
+    from bwalloc.scenario import Scenario, World
+
+RECENT_S = 3.0
+"""Span of `recent_gbps` at the end of an interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one interval did: the next state, the flows, the money and what was measured.
+
+    `terms` are USD per episode, (B,); `overrun_gbit` is what failed links could not carry, (B,).
+    """
+
+    state: State
+    flows: Flows
+    terms: dict[str, Array]
+    overrun_gbit: Array
+    readings: Readings
+
+
+class Episodes:
+    """The worlds of a batch, stacked; one column per episode."""
+
+    def __init__(self, worlds: Sequence[World]) -> None:
+        """Stack `worlds`, all of one scenario."""
+        self.arrivals = np.stack([world.arrivals_gbit for world in worlds])
+        self.capacity = np.stack([world.capacity_gbps for world in worlds])
+        self.start_h = np.array([world.start_h for world in worlds])
+        has_jobs = worlds[0].jobs_gbit is not None
+        self.jobs = np.stack([world.jobs_gbit for world in worlds]) if has_jobs else None  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+    def replace(self, column: int, world: World) -> None:
+        """Put a new world into one column."""
+        self.arrivals[column] = world.arrivals_gbit
+        self.capacity[column] = world.capacity_gbps
+        self.start_h[column] = world.start_h
+        if self.jobs is not None:
+            self.jobs[column] = world.jobs_gbit
+
+    def load(self, interval: np.ndarray) -> Load:
+        """What arrives in the given interval of each column, batch last."""
+        columns = np.arange(len(interval))
+        arrivals = self.arrivals[columns, interval]
+        jobs = None
+        if self.jobs is not None:
+            jobs = np.ascontiguousarray(self.jobs[columns, interval].transpose(1, 2, 0))
+        return Load(np.ascontiguousarray(arrivals.transpose(1, 2, 0)), jobs)
+
+    def capacity_gbps(self, interval: np.ndarray) -> np.ndarray:
+        """What each link can carry in the given interval, (links, B)."""
+        return np.ascontiguousarray(self.capacity[np.arange(len(interval)), interval].T)
+
+
+class Simulator:
+    """Fluid simulator of a scenario; holds constants only, so one instance serves any batch.
+
+    Args:
+        scenario: the environment.
+        compiled: use the compiled twin of the queue step; None uses it when numba is there.
+        threads: threads of the compiled twin.
+    """
+
+    def __init__(
+        self, scenario: Scenario, *, compiled: bool | None = None, threads: int = 1
+    ) -> None:
+        """Collect the constants."""
+        self.scenario = scenario
+        self.physics = build_physics(scenario)
+        self.terms = MoneyTerms(scenario)
+        self.backend: Backend = make_backend(self.physics, compiled=compiled, threads=threads)
+
+    def start(self, batch: int) -> State:
+        """Empty queues and no rates."""
+        demands, tunnels = self.physics.shape
+        slots = self.scenario.slots.count
+        return State(
+            interval=np.zeros(batch, np.int64),
+            queued_gbit=np.zeros((demands, slots, batch), np.float32),
+            busy_s=np.zeros((demands, batch), np.float32),
+            rates_gbps=np.zeros((demands, tunnels, batch), np.float32),
+        )
+
+    def step(self, state: State, rates_gbps: Array, episodes: Episodes) -> Step:
+        """Play one interval of every column under `rates_gbps` (demands, tunnels, B)."""
+        return self.advance(
+            state,
+            rates_gbps,
+            episodes.load(state.interval),
+            episodes.capacity_gbps(state.interval),
+            episodes.start_h,
+        )
+
+    def advance(
+        self, state: State, rates_gbps: Array, load: Load, capacity_gbps: Array, start_h: Array
+    ) -> Step:
+        """`step` on explicit arrivals and capacity; runs on NumPy and on torch."""
+        rates, overrun = cut_to_capacity(self.physics, rates_gbps, capacity_gbps)
+        service = serve(self.physics, rates, capacity_gbps)
+        clock = state.interval * self.physics.substeps
+        queued, busy, flows = self.backend(service, state.queued_gbit, state.busy_s, load, clock)
+        after = State(state.interval + 1, queued, busy, rates_gbps)
+        return Step(
+            state=after,
+            flows=flows,
+            terms=self.terms(state, flows, after),
+            overrun_gbit=overrun * self.scenario.timing.interval_s,
+            readings=self._readings(after, flows, load, capacity_gbps, start_h),
+        )
+
+    def first_readings(self, state: State, episodes: Episodes) -> Readings:
+        """What is known before the first interval: capacities, and nothing offered yet."""
+        nothing = state.busy_s * 0
+        capacity = episodes.capacity_gbps(state.interval)
+        return Readings(
+            nothing, nothing, nothing, nothing, nothing, state.queued_gbit,
+            capacity, capacity * 0, episodes.start_h,
+        )  # fmt: skip
+
+    def _readings(
+        self, state: State, flows: Flows, load: Load, capacity_gbps: Array, start_h: Array
+    ) -> Readings:
+        arrivals, dt = load.arrivals_gbit, self.physics.dt_s
+        interval_s = self.scenario.timing.interval_s
+        offered = arrivals.sum(0)
+        if load.jobs_gbit is not None:
+            offered = offered + load.jobs_gbit.sum(1)
+        recent = max(1, round(RECENT_S / dt))
+        carried = self.physics.links.total(flows.carried_gbit) / interval_s
+        return Readings(
+            offered_gbps=offered / interval_s,
+            recent_gbps=arrivals[-recent:].sum(0) / (recent * dt),
+            peak_gbps=_highest(arrivals) / dt,
+            served_gbit=flows.served_gbit,
+            expired_gbit=flows.expired_gbit,
+            queued_gbit=state.queued_gbit,
+            capacity_gbps=capacity_gbps,
+            carried_gbps=carried,
+            hour_of_week=(start_h + state.interval * (interval_s / 3600.0)) % 168.0,
+        )
+
+
+def _highest(arrivals: Array) -> Array:
+    return arrivals.max(0) if isinstance(arrivals, np.ndarray) else arrivals.amax(0)
