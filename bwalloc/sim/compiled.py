@@ -13,17 +13,20 @@ from numba import njit
 if TYPE_CHECKING:
     from bwalloc.sim.physics import Physics
 
+FAST = {"contract", "arcp", "nsz", "nnan", "reassoc"}
+inlined = njit(nogil=True, fastmath=FAST, error_model="numpy", forceinline=True)
+kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
 TINY = np.float32(1e-6)
 SOFT = np.float32(1e-4)
+IDLE_GBIT = np.float32(1e-4)
 ZERO = np.float32(0)
 ONE = np.float32(1)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "arcp", "nsz"}, error_model="numpy")
-def _borrow(want, carried, weight, hops, room, n_pools, scratch):
+@inlined
+def _borrow(want, carried, weight, hops, room, n_pools, scratch, size):
     """One round of `share_once` on what is still wanted; updates `carried` and `room`."""
     tunnels, width = hops.shape
-    size = want.shape[1]
     scratch[:] = SOFT
     for p in range(tunnels):
         for h in range(width):
@@ -57,11 +60,11 @@ def _borrow(want, carried, weight, hops, room, n_pools, scratch):
                     room[pool, b] = max(room[pool, b] - scratch[n_pools, b], ZERO)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "arcp", "nsz"}, error_model="numpy")
-def _carry(work, share, quota, room0, weight, hops, want, carried, room, scratch):
+@inlined
+def _carry(work, share, quota, room0, weight, hops, want, carried, room, scratch, size):
     """Guaranteed service, then two rounds of borrowing, of one substep."""
     tunnels, width = hops.shape
-    n_pools, size = room0.shape
+    n_pools = room0.shape[0]
     per_demand = tunnels // work.shape[0]
     room[:] = room0
     for p in range(tunnels):
@@ -76,15 +79,15 @@ def _carry(work, share, quota, room0, weight, hops, want, carried, room, scratch
     for pool in range(n_pools):
         for b in range(size):
             room[pool, b] = max(room[pool, b], ZERO)
-    _borrow(want, carried, weight, hops, room, n_pools, scratch)
-    _borrow(want, carried, weight, hops, room, n_pools, scratch)
+    for _ in range(2):
+        _borrow(want, carried, weight, hops, room, n_pools, scratch, size)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "arcp", "nsz"}, error_model="numpy")
-def _book(d, law, dt, offered, served, before, left, delay, totals):
+@inlined
+def _book(d, law, dt, offered, served, before, left, delay, totals, size):
     """Add the value and the attainment of what demand `d` was served."""
     served_sum, _, attained, delivered, _ = totals
-    for b in range(served.shape[0]):
+    for b in range(size):
         value = ZERO
         for j in range(law.value_step.shape[0]):
             cap = offered[b] * law.value_share[j, d, 0] + law.value_free[j, d, 0]
@@ -97,11 +100,11 @@ def _book(d, law, dt, offered, served, before, left, delay, totals):
         attained[d, b] += served[b] * min(max(within, ZERO), ONE)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "arcp", "nsz"}, error_model="numpy")
-def _expire(d, width, dt, clock, queue, left, totals):
+@inlined
+def _expire(d, width, dt, clock, queue, left, totals, size):
     """Expire the first slot of demand `d` where its time is over, and note what still waits."""
     _, expired, _, _, waiting = totals
-    count, size = queue.shape
+    count = queue.shape[0]
     for b in range(size):
         if width > 0 and (clock[b] + 1) % width == 0:
             expired[d, b] += queue[0, b]
@@ -112,10 +115,10 @@ def _expire(d, width, dt, clock, queue, left, totals):
         waiting[d, b] += max(left[b], ZERO) * dt
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "arcp", "nsz"}, error_model="numpy")
-def _serve(carried, d, per_demand, work, queue, served, left):
+@inlined
+def _serve(carried, d, per_demand, work, queue, served, left, size):
     """Take what the tunnels of demand `d` carry from its queue, earliest deadline first."""
-    count, size = queue.shape
+    count = queue.shape[0]
     for b in range(size):
         served[b] = ZERO
         for k in range(per_demand):
@@ -129,26 +132,26 @@ def _serve(carried, d, per_demand, work, queue, served, left):
             rest -= taken
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "arcp", "nsz"}, error_model="numpy")
-def _stall(d, law, dt, quota, per_demand, work, left, busy, stalled):
+@inlined
+def _stall(d, law, dt, quota, per_demand, work, left, busy, stalled, size):
     """Seconds demand `d` holds its group up in this substep; keeps the longest of the group."""
     group = law.group[d]
-    for b in range(left.shape[0]):
+    for b in range(size):
         total = TINY
         for k in range(per_demand):
             total += quota[d * per_demand + k, b]
-        drain = dt if left[b] > TINY else dt * min(work[d, b] / total, ONE)
+        drain = dt if left[b] > IDLE_GBIT else dt * min(work[d, b] / total, ONE)
         grace = max(law.grace_s[d, 0] - busy[d, b], ZERO)
         stalled[group, b] = max(stalled[group, b], drain - grace)
-        busy[d, b] = busy[d, b] + dt if left[b] > TINY else ZERO
+        busy[d, b] = busy[d, b] + dt if left[b] > IDLE_GBIT else ZERO
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "arcp", "nsz"}, error_model="numpy")
-def play_block(law, service, load, clock, queued, busy, totals, carried_sum, stalled_sum):
+@inlined
+def _play(law, service, load, clock, queued, busy, totals, carried_sum, stalled_sum, size):
     """Play all substeps of one interval for one block of episodes; updates the last five in place."""
     share, quota, room0, delay = service
     arrivals, jobs = load
-    demands, count, size = queued.shape
+    demands, count, _ = queued.shape
     tunnels, per_demand = share.shape[0], share.shape[0] // demands
     want, carried = np.empty((tunnels, size), np.float32), np.empty((tunnels, size), np.float32)
     room, scratch = np.empty_like(room0), np.empty((room0.shape[0] + 1, size), np.float32)
@@ -170,22 +173,36 @@ def play_block(law, service, load, clock, queued, busy, totals, carried_sum, sta
                         queued[d, k, b] += jobs[d, k, b]
                         offered[d, b] += jobs[d, k, b]
                 work[d, b] = before[d, b] + offered[d, b]
-        _carry(work, share, quota, room0, law.borrow_weight, law.pool_hops, want, carried, room, scratch)
+        _carry(work, share, quota, room0, law.borrow_weight, law.pool_hops, want, carried, room, scratch, size)
         for p in range(tunnels):
             for b in range(size):
                 carried_sum[p, b] += carried[p, b]
         for d in range(demands):
-            _serve(carried, d, per_demand, work, queued[d], served, left)
-            _book(d, law, law.dt_s, offered[d], served, before[d], left, delay, totals)
+            _serve(carried, d, per_demand, work, queued[d], served, left, size)
+            _book(d, law, law.dt_s, offered[d], served, before[d], left, delay, totals, size)
             if law.group[d] >= 0:
-                _stall(d, law, law.dt_s, quota, per_demand, work, left, busy, stalled)
-            _expire(d, law.width_substeps[d, 0], law.dt_s, clock, queued[d], left, totals)
+                _stall(d, law, law.dt_s, quota, per_demand, work, left, busy, stalled, size)
+            _expire(d, law.width_substeps[d, 0], law.dt_s, clock, queued[d], left, totals, size)
         for b in range(size):
             clock[b] += 1
         for g in range(stalled.shape[0]):
             for b in range(size):
                 stalled_sum[g, b] += stalled[g, b]
                 stalled[g, b] = ZERO
+
+
+@kernel
+def play_block(law, service, load, clock, queued, busy, totals, carried_sum, stalled_sum):
+    """`_play` for a block of episodes: its inner loops vectorise."""
+    _play(
+        law, service, load, clock, queued, busy, totals, carried_sum, stalled_sum, queued.shape[2]
+    )
+
+
+@kernel
+def play_one(law, service, load, clock, queued, busy, totals, carried_sum, stalled_sum):
+    """`_play` for a single episode: the constant 1 removes the inner loops."""
+    _play(law, service, load, clock, queued, busy, totals, carried_sum, stalled_sum, 1)
 
 
 class Law(NamedTuple):

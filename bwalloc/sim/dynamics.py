@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bwalloc.sim.physics import Physics
 
 BORROW_ROUNDS = 2
+IDLE_GBIT = 1e-4
+"""Work below which a demand counts as drained: above the rounding of float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +192,9 @@ def _stalled(
     xp = namespace(work)
     quota = service.quota_gbit.reshape(*physics.shape, -1).sum(1)
     drain = physics.dt_s * (work / (quota + TINY)).clip(0, 1)
-    drain = xp.where(left > TINY, drain * 0 + physics.dt_s, drain)
+    drain = xp.where(left > IDLE_GBIT, drain * 0 + physics.dt_s, drain)
     stalled = positive(drain - positive(like(physics.grace_s, work) - busy_s))
-    busy_s = xp.where(left > TINY, busy_s + physics.dt_s, busy_s * 0)
+    busy_s = xp.where(left > IDLE_GBIT, busy_s + physics.dt_s, busy_s * 0)
     by_group = [xp.amax(stalled[like(rows, work)], 0) for rows in physics.members]
     return xp.stack(by_group), busy_s
 

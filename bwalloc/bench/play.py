@@ -1,0 +1,114 @@
+"""Play episodes under one rule and keep the books."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bwalloc.allocate.limits import violations
+from bwalloc.money import TERMS, net_usd
+from bwalloc.sim import Episodes, Simulator
+
+if TYPE_CHECKING:
+    from bwalloc.allocate import Rule
+    from bwalloc.scenario import Scenario, World
+    from bwalloc.sim import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The books of a batch of episodes under one rule; warm-up is not counted.
+
+    Attributes:
+        terms: USD by term of the ledger, float64 (B,).
+        offered_gbit, attained_gbit, served_gbit, expired_gbit: (demands, B).
+        stalled_gpu_s, overrun_gbit: (B,).
+        utilisation: mean load over capacity of each link, (links,).
+        violations: limits broken over all decisions.
+        offered_series, served_series: of the first episode, Gbit/s (intervals, demands).
+    """
+
+    terms: dict[str, np.ndarray]
+    offered_gbit: np.ndarray
+    attained_gbit: np.ndarray
+    served_gbit: np.ndarray
+    expired_gbit: np.ndarray
+    stalled_gpu_s: np.ndarray
+    overrun_gbit: np.ndarray
+    utilisation: np.ndarray
+    violations: int
+    offered_series: np.ndarray
+    served_series: np.ndarray
+
+    @property
+    def net_usd(self) -> np.ndarray:
+        """Money of each episode, (B,)."""
+        return net_usd(self.terms)
+
+
+class Ledger:
+    """Adds up the steps of a batch of episodes."""
+
+    def __init__(self, scenario: Scenario, batch: int) -> None:
+        """Start with empty books."""
+        demands, links = scenario.network.n_demands, scenario.network.n_links
+        self.scenario = scenario
+        self.terms = {name: np.zeros(batch) for name in TERMS}
+        self.flows = {name: np.zeros((demands, batch)) for name in _FLOWS}
+        self.stalled, self.overrun = np.zeros(batch), np.zeros(batch)
+        self.load, self.room = np.zeros(links), np.zeros(links)
+        self.violations = 0
+        self.offered: list[np.ndarray] = []
+        self.served: list[np.ndarray] = []
+
+    def add(self, step: Step) -> None:
+        """Book one counted interval."""
+        interval_s = self.scenario.timing.interval_s
+        for name, value in step.terms.items():
+            self.terms[name] += value
+        for name in _FLOWS[1:]:
+            self.flows[name] += getattr(step.flows, name)
+        self.flows["offered_gbit"] += step.readings.offered_gbps * interval_s
+        gpus = self.scenario.network.groups.gpus
+        self.stalled += gpus @ step.flows.stalled_s if len(gpus) else 0.0
+        self.overrun += step.overrun_gbit
+        self.load += step.readings.carried_gbps.sum(1)
+        self.room += step.readings.capacity_gbps.sum(1)
+        self.offered.append(step.readings.offered_gbps[:, 0].copy())
+        self.served.append(step.flows.served_gbit[:, 0] / interval_s)
+
+    def close(self) -> Played:
+        """The books as a record."""
+        return Played(
+            terms=self.terms,
+            **self.flows,
+            stalled_gpu_s=self.stalled,
+            overrun_gbit=self.overrun,
+            utilisation=self.load / np.maximum(self.room, 1e-9),
+            violations=self.violations,
+            offered_series=np.array(self.offered),
+            served_series=np.array(self.served),
+        )
+
+
+_FLOWS = ("offered_gbit", "attained_gbit", "served_gbit", "expired_gbit")
+
+
+def play(scenario: Scenario, rule: Rule, worlds: list[World]) -> Played:
+    """Play `worlds` from start to end under `rule`, all at once."""
+    simulator, episodes = Simulator(scenario), Episodes(worlds)
+    state = simulator.start(len(worlds))
+    readings = simulator.first_readings(state, episodes)
+    ledger = Ledger(scenario, len(worlds))
+    rule.reset(len(worlds))
+    for interval in range(scenario.timing.intervals):
+        rates = rule.decide(readings)
+        broken = violations(scenario.network, rates, readings.capacity_gbps)
+        ledger.violations += int(broken.sum())
+        step = simulator.step(state, rates, episodes)
+        state, readings = step.state, step.readings
+        if interval >= scenario.timing.warmup_intervals:
+            ledger.add(step)
+    return ledger.close()

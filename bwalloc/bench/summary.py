@@ -1,0 +1,137 @@
+"""From the books of a comparison to the document of `compare --json` (DESIGN section 9)."""
+
+from __future__ import annotations
+
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bwalloc.allocate import REFERENCES
+from bwalloc.bench import statistics
+from bwalloc.bench.compare import LEGACY, Comparison
+from bwalloc.bench.play import Played
+from bwalloc.bench.tasks import scenario_of
+
+PACKAGES = ("bwalloc", "numpy", "highspy", "networkx", "numba")
+
+
+def summarise(comparison: Comparison) -> dict[str, Any]:
+    """The `results` entry of one environment; intervals are 95 % bootstrap over episodes."""
+    scenario = scenario_of(comparison.setting)
+    hours = scenario.timing.counted_h
+    money = {name: played.net_usd / hours for name, played in comparison.played.items()}
+    seeds = comparison.setting.seeds
+    bound = np.array([comparison.bound_usd_per_h.get(seed, np.nan) for seed in seeds])
+    best = best_classical(money)
+    return {
+        "env": scenario.slug,
+        "split": comparison.setting.split,
+        "episodes": len(seeds),
+        "bound": {"net_usd_per_h": _interval(statistics.mean_interval(bound))},
+        "best_classical": best,
+        "left_out": comparison.left_out,
+        "interrupted": comparison.interrupted,
+        "allocators": {
+            name: _row(comparison, name, money, bound, best, hours) for name in comparison.played
+        },
+        "episode_results": [
+            {
+                "seed": seed,
+                "bound": float(bound[row]),
+                "net_usd_per_h": {name: float(value[row]) for name, value in money.items()},
+            }
+            for row, seed in enumerate(seeds)
+        ],
+    }
+
+
+def best_classical(money: dict[str, np.ndarray]) -> str:
+    """The name with the highest mean among the classical allocators that ran."""
+    classical = [name for name in money if name not in REFERENCES]
+    return max(classical, key=lambda name: float(money[name].mean()))
+
+
+def _row(
+    comparison: Comparison,
+    name: str,
+    money: dict[str, np.ndarray],
+    bound: np.ndarray,
+    best: str,
+    hours: float,
+) -> dict[str, Any]:
+    played, mine = comparison.played[name], money[name]
+    clairvoyant = money.get("clairvoyant")
+    gain = statistics.paired_gain(mine, money[best])
+    return {
+        "kind": "reference" if name in REFERENCES else "classical",
+        "net_usd_per_h": _interval(statistics.mean_interval(mine)),
+        "regret": _interval(statistics.regret(bound, mine, money[LEGACY])),
+        "gain_over_best_classical_usd_per_h": _interval(gain),
+        "left": None if clairvoyant is None else float(statistics.left(mine, clairvoyant)),
+        "terms_usd_per_h": {
+            term: float(value.mean() / hours) for term, value in played.terms.items()
+        },
+        "slo_attainment": attainment(comparison, played),
+        "deadline_hit_rate": _ratio(played.served_gbit, played.served_gbit + played.expired_gbit),
+        "stalled_gpu_hours_per_h": float(played.stalled_gpu_s.mean() / 3600.0 / hours),
+        "bill_usd_per_h": float(played.terms["bandwidth"].mean() / hours),
+        "overrun_gbit": float(played.overrun_gbit.sum()),
+        "violations": played.violations,
+        "decide_ms": comparison.decide_ms.get(name) or None,
+    }
+
+
+def attainment(comparison: Comparison, played: Played) -> dict[str, float]:
+    """Share of the offered work served within its delay budget, by class."""
+    demands = scenario_of(comparison.setting).network.demands
+    return {
+        kind: _ratio(
+            played.attained_gbit[demands.rows_of(kind)], played.offered_gbit[demands.rows_of(kind)]
+        )
+        for kind in demands.classes
+    }
+
+
+def document(command: str, results: list[dict[str, Any]], inputs: dict[str, Any]) -> dict[str, Any]:
+    """The whole document, with what is needed to repeat it."""
+    return {
+        "schema": 1,
+        "command": command,
+        "commit": commit(),
+        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        "input": inputs,
+        "results": results,
+    }
+
+
+def commit() -> str | None:
+    """The commit of the checkout this runs from, or None."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> float:
+    return float(part.sum() / max(float(whole.sum()), 1e-12))
+
+
+def _interval(interval: Any) -> dict[str, float]:
+    return {"mean": float(interval.mean), "lo": float(interval.lo), "hi": float(interval.hi)}

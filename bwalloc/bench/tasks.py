@@ -1,0 +1,111 @@
+"""The pieces of a comparison, each able to run in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bwalloc.allocate import REFERENCES, Rule, make_rule
+from bwalloc.bench.play import Played, play
+from bwalloc.bench.timing import decide_ms
+from bwalloc.observe import History, measured
+from bwalloc.scenario import draw_world, load_scenario, train_worlds, with_trace
+
+if TYPE_CHECKING:
+    from bwalloc.scenario import Scenario, World
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Which episodes of which environment; small and picklable."""
+
+    env: str
+    split: str = "test"
+    episodes: int = 12
+    seed: int = 0
+    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    traces: Mapping[str, str] = field(default_factory=dict[str, str])
+    envs: Path | None = None
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seed of each episode."""
+        return list(range(self.seed, self.seed + self.episodes))
+
+    def key(self) -> str:
+        """What identifies the scenario, for caching inside one process."""
+        return repr((self.env, sorted(self.overrides.items()), sorted(self.traces.items()), self.envs))
+
+
+_SCENARIOS: dict[str, Scenario] = {}
+
+
+def scenario_of(setting: Setting) -> Scenario:
+    """Load the scenario of a setting once per process."""
+    if setting.key() not in _SCENARIOS:
+        scenario = load_scenario(setting.env, overrides=setting.overrides, envs=setting.envs)
+        for traffic_class, path in setting.traces.items():
+            scenario = with_trace(scenario, traffic_class, Path(path))
+        _SCENARIOS[setting.key()] = scenario
+    return _SCENARIOS[setting.key()]
+
+
+def worlds_of(setting: Setting) -> list[World]:
+    """Draw the episodes of a setting."""
+    scenario = scenario_of(setting)
+    return [draw_world(scenario, setting.split, seed) for seed in setting.seeds]
+
+
+@lru_cache(maxsize=4)
+def _history(key: str) -> History:
+    scenario = _SCENARIOS[key]
+    return measured(train_worlds(scenario), scenario.timing.interval_s)
+
+
+def history_of(setting: Setting) -> History:
+    """The record of the train split."""
+    scenario_of(setting)
+    return _history(setting.key())
+
+
+def run_allocator(setting: Setting, name: str, *, timed: bool = True) -> tuple[Played, dict[str, float]]:
+    """Play one allocator over all episodes; also its time per decision."""
+    scenario, worlds = scenario_of(setting), worlds_of(setting)
+    if name == "borrow-ideal":
+        scenario = borrowing_everywhere(scenario)
+    rule = _rule(setting, name, worlds)
+    played = play(scenario, rule, worlds)
+    if name in REFERENCES or not timed:
+        return played, {}
+    return played, decide_ms(scenario, rule, worlds[0])
+
+
+def run_bound(setting: Setting, seed: int) -> float:
+    """The proven bound of one episode, USD per hour."""
+    from bwalloc.allocate.bound import episode_bound
+
+    scenario = scenario_of(setting)
+    return float(episode_bound(scenario, draw_world(scenario, setting.split, seed)).net_usd_per_h)
+
+
+def borrowing_everywhere(scenario: Scenario) -> Scenario:
+    """The scenario as if every link were owned and lent what guarantees leave unused."""
+    links = scenario.network.links
+    owned = replace(links, is_work_conserving=np.ones_like(links.is_work_conserving))
+    topology = replace(scenario.network.topology, links=owned)
+    return replace(scenario, network=replace(scenario.network, topology=topology))
+
+
+def _rule(setting: Setting, name: str, worlds: list[World]) -> Rule:
+    scenario = scenario_of(setting)
+    if name == "clairvoyant":
+        from bwalloc.allocate.clairvoyant import ClairvoyantRule
+
+        return ClairvoyantRule(scenario, worlds)
+    plain = "static" if name == "borrow-ideal" else name
+    return make_rule(plain, scenario.network, history_of(setting), scenario.tuned)

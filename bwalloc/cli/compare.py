@@ -1,0 +1,163 @@
+"""`bwalloc compare`: allocators on the same episodes, beside a proven bound."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from bwalloc.bench.compare import DEFAULT_ALLOCATORS, Comparison, compare
+from bwalloc.bench.summary import document, summarise
+from bwalloc.bench.tasks import scenario_of
+from bwalloc.errors import BwallocError
+from bwalloc.scenario import trace_statistics
+
+INTERRUPTED = 130
+
+
+def run(
+    *env: str,
+    allocators: Annotated[str, Parameter(help="names, comma separated")] = "",
+    split: str = "test",
+    episodes: int = 12,
+    seed: int = 0,
+    trace: Annotated[tuple[str, ...], Parameter(help="CLASS=PATH", negative="")] = (),
+    max_decide_ms: float | None = None,
+    jobs: int = 0,
+    envs: Path | None = None,
+    json_file: Annotated[Path | None, Parameter(name="--json")] = None,
+    report: Path | None = None,
+) -> int:
+    """Compare allocators on the same episodes, beside the references and a proven bound.
+
+    Args:
+        env: names or paths of environments.
+        allocators: which; all classical allocators and references by default.
+        split: train, validation, test or ood.
+        episodes: number of episodes.
+        seed: first seed.
+        trace: request traces that drive a class, as CLASS=PATH.
+        max_decide_ms: leave out allocators whose median decision takes longer.
+        jobs: processes; one per core by default.
+        envs: a folder with environments of your own.
+        json_file: write the results here.
+        report: write the HTML report here.
+    """
+    if not env:
+        msg = "Name at least one environment: bwalloc compare metro-inference (bwalloc envs list)."
+        raise BwallocError(msg)
+    names = [name.strip() for name in allocators.split(",") if name.strip()]
+    traces = dict(_trace(text) for text in trace)
+    comparisons = []
+    for name in env:
+        comparison = _compare_one(
+            name,
+            allocators=names or DEFAULT_ALLOCATORS,
+            split=split,
+            episodes=episodes,
+            seed=seed,
+            traces=traces,
+            envs=envs,
+            max_decide_ms=max_decide_ms,
+            jobs=jobs or os.cpu_count() or 1,
+        )
+        comparisons.append(comparison)
+        if comparison.interrupted:
+            break
+    return _publish(comparisons, json_file, report)
+
+
+def _compare_one(name: str, **options: Any) -> Comparison:
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+
+        def tell(what: str, done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, description=f"{name}: {what}")
+
+        return compare(name, progress=tell, **options)
+
+
+def _publish(comparisons: list[Comparison], json_file: Path | None, report: Path | None) -> int:
+    """Print, write and report what was finished; 130 after Ctrl-C."""
+    finished = [one for one in comparisons if "static-peak" in one.played]
+    command = shlex.join(["bwalloc", *sys.argv[1:]])
+    inputs: dict[str, Any] = {}
+    for one in finished:
+        inputs.update(trace_statistics(scenario_of(one.setting)))
+    whole = document(command, [summarise(one) for one in finished], inputs)
+    for result in whole["results"]:
+        _print(result)
+    if json_file:
+        _write(json_file, json.dumps(whole, indent=1))
+        print(f"results: {json_file}")
+    if report and finished:
+        from bwalloc.bench.drawing import write_reports
+
+        for path in write_reports(report, finished, whole):
+            print(f"report: {path}")
+    return INTERRUPTED if any(one.interrupted for one in comparisons) else 0
+
+
+def _trace(text: str) -> tuple[str, str]:
+    traffic_class, equals, path = text.partition("=")
+    if not equals or not path:
+        msg = f"--trace {text}: expected CLASS=PATH, for example --trace inference=requests.csv."
+        raise BwallocError(msg)
+    return traffic_class, path
+
+
+def _write(path: Path, text: str) -> None:
+    """Write through a temporary file, so that a failure leaves the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.part")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def _print(result: dict[str, Any]) -> None:
+    title = f"{result['env']}, {result['split']} split, {result['episodes']} episodes"
+    table = Table(title=title, box=None, pad_edge=False)
+    for name in ("allocator", "kind"):
+        table.add_column(name, no_wrap=True)
+    for name in ("net $/h", "95 %", "regret", "95 %", "gain $/h", "95 %", "left %", "ms"):
+        table.add_column(name, justify="right", no_wrap=True)
+    bound = result["bound"]["net_usd_per_h"]
+    table.add_row("bound", "proven", f"{bound['mean']:.2f}", _range(bound, 2), "0.000")
+    ranked = sorted(result["allocators"].items(), key=lambda item: -item[1]["net_usd_per_h"]["mean"])
+    for name, row in ranked:
+        style = "bold" if name == result["best_classical"] else ""
+        table.add_row(name, row["kind"], *_cells(row), style=style)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(table)
+    violations = sum(row["violations"] for row in result["allocators"].values())
+    console.print(f"best classical: {result['best_classical']}; violations: {violations}")
+    for name in result["left_out"]:
+        console.print(f"left out: {name}")
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    net, regret, gain = (
+        row[key] for key in ("net_usd_per_h", "regret", "gain_over_best_classical_usd_per_h")
+    )
+    return [
+        f"{net['mean']:.2f}",
+        _range(net, 2),
+        f"{regret['mean']:.3f}",
+        _range(regret, 3),
+        f"{gain['mean']:+.2f}",
+        _range(gain, 2),
+        "" if row["left"] is None else f"{100 * row['left']:.1f}",
+        f"{row['decide_ms']['p50']:.2f}" if row["decide_ms"] else "",
+    ]
+
+
+def _range(interval: dict[str, float], digits: int) -> str:
+    return f"{interval['lo']:.{digits}f}..{interval['hi']:.{digits}f}"

@@ -1,0 +1,37 @@
+"""The `bwalloc` command: finds the subcommand, and turns errors into one line and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+import bwalloc
+from bwalloc.errors import BwallocError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+app = App(
+    name="bwalloc",
+    help="Decide how much bandwidth each AI workload gets, before its demand is known.",
+    version=bwalloc.__version__,
+)
+app.command("bwalloc.cli.envs:app", name="envs")
+app.command("bwalloc.cli.compare:run", name="compare")
+app.command("bwalloc.cli.bench:app", name="bench")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (0, 2 for bad input, 130 for Ctrl-C)."""
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except (BwallocError, CycloptsError) as error:
+        print(f"bwalloc: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("bwalloc: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
