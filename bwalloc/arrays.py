@@ -59,7 +59,9 @@ class Incidence:
         if namespace(values) is np:
             out = np.zeros((self.n_resources, values.shape[1]), values.dtype)
             if len(self._starts):
-                out[self._present] = np.add.reduceat(values[self.entry_tunnel], self._starts, axis=0)
+                out[self._present] = np.add.reduceat(
+                    values[self.entry_tunnel], self._starts, axis=0
+                )
             return out
         tunnel, resource, _ = self._tensors(values)
         return values.new_zeros((self.n_resources, values.shape[1])).index_add(

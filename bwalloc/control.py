@@ -44,7 +44,9 @@ def _to_array(dimensions: int) -> BeforeValidator:
 
 
 def _to_list(array: np.ndarray) -> list[Any]:
-    return np.where(np.isnan(array), None, array.astype(object)).tolist()
+    numbers = array.astype(object)
+    numbers[np.isnan(array)] = None
+    return numbers.tolist()
 
 
 _NUMBER = {"anyOf": [{"type": "number"}, {"type": "null"}]}
@@ -188,7 +190,9 @@ class Decision:
             )
             raise DecisionError(msg)
         if not np.isfinite(self.rates_gbps).all() or (self.rates_gbps < 0).any():
-            row = int(np.argmin(np.isfinite(self.rates_gbps).all(1) & (self.rates_gbps >= 0).all(1)))
+            row = int(
+                np.argmin(np.isfinite(self.rates_gbps).all(1) & (self.rates_gbps >= 0).all(1))
+            )
             msg = f"Decision.rates_gbps of '{self.demands[row]}': must be finite and not negative."
             raise DecisionError(msg)
         return self
@@ -203,7 +207,7 @@ def to_json(record: Telemetry | Decision) -> str:
 
 
 def from_json(kind: type[Record], text: str | bytes) -> Record:
-    """Read a `Telemetry` or `Decision`; raises `TelemetryError` or `DecisionError` with the place."""
+    """Read a record; raises `TelemetryError` or `DecisionError` that names the place."""
     error = TelemetryError if kind is Telemetry else DecisionError
     try:
         return TypeAdapter(kind).validate_json(text)

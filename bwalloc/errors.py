@@ -1,15 +1,15 @@
 """The tree of errors.
 
-    BwallocError
-    ├── UnknownNameError      a name that is in no catalogue, with the closest one
-    ├── ScenarioError         an environment file that is broken or contradicts itself
-    ├── TopologyError         a topology that cannot be read or does not hang together
-    ├── WorkloadError         a workload whose parameters make no sense
-    ├── TraceError            a trace that is malformed, truncated or empty
-    ├── TelemetryError        telemetry that does not fit the network it is about
-    ├── DecisionError         a decision with wrong shapes, names or numbers
-    ├── InfeasibleError       a decision that breaks a limit
-    └── SolverError           a linear programme that HiGHS did not solve
+BwallocError
+├── UnknownNameError      a name that is in no catalogue, with the closest one
+├── ScenarioError         an environment file that is broken or contradicts itself
+├── TopologyError         a topology that cannot be read or does not hang together
+├── WorkloadError         a workload whose parameters make no sense
+├── TraceError            a trace that is malformed, truncated or empty
+├── TelemetryError        telemetry that does not fit the network it is about
+├── DecisionError         a decision with wrong shapes, names or numbers
+├── InfeasibleError       a decision that breaks a limit
+└── SolverError           a linear programme that HiGHS did not solve
 """
 
 from __future__ import annotations
@@ -67,6 +67,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"Known: {', '.join(names[:12])}." if names else "There are none."
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str], remedy: str) -> UnknownNameError:
+def unknown_name(*, kind: str, name: str, known: Iterable[str], remedy: str) -> UnknownNameError:
     """An `UnknownNameError` that says what was asked for, the closest name, and what to do."""
     return UnknownNameError(f"No {kind} called '{name}'. {nearest(name, known)} {remedy}")

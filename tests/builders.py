@@ -48,13 +48,21 @@ def star(
     kinds = ("edge",) * n_sites + ("hub",) * tunnels + ("cloud",)
     n_nodes = len(kinds)
     sites = Sites(
-        tuple(f"site-{row}" for row in range(n_nodes)), kinds, ("eu",) * n_nodes,
-        np.zeros(n_nodes), np.zeros(n_nodes), np.zeros(n_nodes),
+        tuple(f"site-{row}" for row in range(n_nodes)),
+        kinds,
+        ("eu",) * n_nodes,
+        np.zeros(n_nodes),
+        np.zeros(n_nodes),
+        np.zeros(n_nodes),
     )
     n_demands = n_sites * per_site
     at = np.arange(n_demands) // per_site
     hops = np.stack(
-        [np.stack([at * tunnels + hub, np.full(n_demands, n_sites * tunnels + hub)], 1) for hub in range(tunnels)], 1
+        [
+            np.stack([at * tunnels + hub, np.full(n_demands, n_sites * tunnels + hub)], 1)
+            for hub in range(tunnels)
+        ],
+        1,
     )
     deadline = np.where(np.arange(n_demands) % per_site == 1, 2.0, 1.0)
     curved = np.arange(n_demands) % per_site == 0
@@ -66,11 +74,21 @@ def star(
     value[curved, 2] = value[curved, 0] / 10
     demands = Demands(
         name=tuple(f"demand-{row}" for row in range(n_demands)),
-        source=at, target=np.full(n_demands, n_nodes - 1),
-        traffic_class=tuple(("video_uplink", "kv_transfer", "inference", "background", "bulk_ingest")[row % per_site] for row in range(n_demands)),
-        tenant=("t",) * n_demands, deadline_s=deadline, budget_ms=np.full(n_demands, 100.0),
-        borrow_weight=rng.uniform(1, 10, n_demands), floor_gbps=np.zeros(n_demands),
-        residency=((),) * n_demands, encryption=("none",) * n_demands,
+        source=at,
+        target=np.full(n_demands, n_nodes - 1),
+        traffic_class=tuple(
+            ("video_uplink", "kv_transfer", "inference", "background", "bulk_ingest")[
+                row % per_site
+            ]
+            for row in range(n_demands)
+        ),
+        tenant=("t",) * n_demands,
+        deadline_s=deadline,
+        budget_ms=np.full(n_demands, 100.0),
+        borrow_weight=rng.uniform(1, 10, n_demands),
+        floor_gbps=np.zeros(n_demands),
+        residency=((),) * n_demands,
+        encryption=("none",) * n_demands,
     )
     member = np.full(n_demands, -1)
     if groups:
@@ -78,16 +96,41 @@ def star(
     network = Network(
         Topology("star", sites, links, Spans((), np.zeros(0), np.zeros(0), ())),
         demands,
-        Tunnels(hops, np.ones((n_demands, tunnels), bool), np.full((n_demands, tunnels), 7.0), np.zeros((n_demands, tunnels))),
-        ValueLaw(value, until, rng.uniform(0, 1e-4, n_demands), np.full(n_demands, 1e-6), np.full(n_demands, 1e-5), 1e-6),
-        GroupLaw(tuple(f"g{row}" for row in range(groups)), member, np.full(groups, 8.0), np.full(groups, 2.5), np.full(groups, 1.5)),
+        Tunnels(
+            hops,
+            np.ones((n_demands, tunnels), bool),
+            np.full((n_demands, tunnels), 7.0),
+            np.zeros((n_demands, tunnels)),
+        ),
+        ValueLaw(
+            value,
+            until,
+            rng.uniform(0, 1e-4, n_demands),
+            np.full(n_demands, 1e-6),
+            np.full(n_demands, 1e-5),
+            1e-6,
+        ),
+        GroupLaw(
+            tuple(f"g{row}" for row in range(groups)),
+            member,
+            np.full(groups, 8.0),
+            np.full(groups, 2.5),
+            np.full(groups, 1.5),
+        ),
         10.0,
     )
     timing = Timing(intervals, 10.0, 10, 5)
     return Scenario(
-        id="bwalloc/Star-v1", slug="star", title="star", network=network, timing=timing,
+        id="bwalloc/Star-v1",
+        slug="star",
+        title="star",
+        network=network,
+        timing=timing,
         slots=build_slots(deadline, np.zeros(n_demands, bool), timing),
-        workload=None, reward_scale_usd=1.0, tuned={}, digest="0" * 64,
+        workload=None,
+        reward_scale_usd=1.0,
+        tuned={},
+        digest="0" * 64,
     )
 
 

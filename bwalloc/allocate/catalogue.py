@@ -70,4 +70,5 @@ def make_rule(name: str, network: Network, history: History, tuned: Tuned) -> Ru
         from bwalloc.allocate.planned import LastValueLp, Mpc  # highspy takes 0.3 s to import
 
         return LastValueLp(context) if name == "last-value-lp" else Mpc(context)
-    raise unknown_name("allocator", name, (*CLASSICAL, *REFERENCES), "Names: docs, 'Allocators'.")
+    known = (*CLASSICAL, *REFERENCES)
+    raise unknown_name(kind="allocator", name=name, known=known, remedy="See docs, 'Allocators'.")

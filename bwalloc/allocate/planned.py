@@ -42,7 +42,9 @@ class _LpRule:
         load = self.expected(readings) * self.margin + FLOOR_GBPS
         queued = readings.queued_gbit.sum(1)
         columns = [
-            self.lp.solve(load[:, :, b].astype(np.float64), queued[:, b], readings.capacity_gbps[:, b])
+            self.lp.solve(
+                load[:, :, b].astype(np.float64), queued[:, b], readings.capacity_gbps[:, b]
+            )
             for b in range(load.shape[2])
         ]
         rates = np.stack(columns, 2).astype(np.float32)
@@ -63,7 +65,7 @@ class LastValueLp(_LpRule):
 
 
 class Mpc(_LpRule):
-    """Model-predictive control: the LP over a horizon of forecasts, of which the first step is used.
+    """Model-predictive control: the LP over a horizon of forecasts, its first step used.
 
     The forecast is the recent mean, returning to the hour's train mean with the time constant
     measured on real services (0.8 h; ServeGen, NSDI'26, calibrated in the workloads room).

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an operator knows before the first decision: the network, its record, tuned constants."""
+    """What is known before the first decision: network, record, tuned constants."""
 
     network: Network
     history: History

@@ -64,7 +64,9 @@ class Schedule:
         return _fixed(self, readings, want, spare=want)
 
 
-def _fixed(rule: Static | StaticPeak | Schedule, readings: Readings, want: np.ndarray, spare: np.ndarray) -> Ask:
+def _fixed(
+    rule: Static | StaticPeak | Schedule, readings: Readings, want: np.ndarray, spare: np.ndarray
+) -> Ask:
     batch = readings.offered_gbps.shape[1]
     want = np.broadcast_to(want, (want.shape[0], batch)).astype(np.float32)
     spare = np.broadcast_to(spare, want.shape).astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import highspy
 import numpy as np
@@ -35,7 +35,9 @@ class ValueLp:
         self.height = 2 * network.n_demands + network.n_links
         self.model = self._model()
 
-    def solve(self, load_gbps: np.ndarray, backlog_gbit: np.ndarray, capacity: np.ndarray) -> np.ndarray:
+    def solve(
+        self, load_gbps: np.ndarray, backlog_gbit: np.ndarray, capacity: np.ndarray
+    ) -> np.ndarray:
         """Rates of the first interval, (demands, tunnels).
 
         Args:
@@ -68,7 +70,8 @@ class ValueLp:
         return rates.reshape(self.network.tunnels.exists.shape)
 
     def _set_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
-        self.model.changeRowsBounds(rows.size, rows, lower, upper)
+        change: Any = self.model.changeRowsBounds  # pyright: ignore[reportAttributeAccessIssue]
+        change(rows.size, rows, lower, upper)
 
     def _piece_width(self) -> np.ndarray:
         """Share of the load each piece covers; endless last pieces cover whatever is left."""
@@ -91,6 +94,7 @@ class ValueLp:
         lp.a_matrix_.index_, lp.a_matrix_.value_ = row[order], value[order]
         lp.sense_ = highspy.ObjSense.kMaximize
         model = highspy.Highs()
+        model.setOptionValue("log_to_console", False)
         model.setOptionValue("output_flag", False)
         model.setOptionValue("threads", 1)
         model.passModel(lp)

@@ -77,15 +77,13 @@ def compare(
 
 def _checked(allocators: Sequence[str], setting: Setting) -> list[str]:
     if setting.split not in SPLITS:
-        raise unknown_name("split", setting.split, SPLITS, "Splits: train, validation, test, ood.")
+        raise unknown_name(kind="split", name=setting.split, known=SPLITS, remedy="Pick one.")
     if setting.episodes < 1 or setting.seed < 0:
         msg = f"--episodes {setting.episodes} --seed {setting.seed}: need at least 1 and 0."
         raise BwallocError(msg)
-    for name in allocators:
-        if name not in DEFAULT_ALLOCATORS:
-            raise unknown_name(
-                "allocator", name, DEFAULT_ALLOCATORS, "All: docs, 'Allocators'."
-            )
+    for name in set(allocators) - set(DEFAULT_ALLOCATORS):
+        remedy = "See docs, 'Allocators'."
+        raise unknown_name(kind="allocator", name=name, known=DEFAULT_ALLOCATORS, remedy=remedy)
     wanted = {LEGACY, *allocators}
     return [name for name in DEFAULT_ALLOCATORS if name in wanted]
 
@@ -98,9 +96,7 @@ def _cost(name: str) -> int:
 Work = list[tuple[Callable[..., Any], Any]]
 
 
-def _run(
-    setting: Setting, work: Work, jobs: int, result: Comparison
-) -> Iterator[tuple[Any, Any]]:
+def _run(setting: Setting, work: Work, jobs: int, result: Comparison) -> Iterator[tuple[Any, Any]]:
     """Results as they come; stops at Ctrl-C and marks the result."""
     try:
         if jobs <= 1:

@@ -111,7 +111,7 @@ def commit() -> str | None:
     """The commit of the checkout this runs from, or None."""
     try:
         done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607
+            ["git", "rev-parse", "HEAD"],
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,

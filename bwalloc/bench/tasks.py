@@ -39,7 +39,9 @@ class Setting:
 
     def key(self) -> str:
         """What identifies the scenario, for caching inside one process."""
-        return repr((self.env, sorted(self.overrides.items()), sorted(self.traces.items()), self.envs))
+        return repr(
+            (self.env, sorted(self.overrides.items()), sorted(self.traces.items()), self.envs)
+        )
 
 
 _SCENARIOS: dict[str, Scenario] = {}
@@ -73,7 +75,9 @@ def history_of(setting: Setting) -> History:
     return _history(setting.key())
 
 
-def run_allocator(setting: Setting, name: str, *, timed: bool = True) -> tuple[Played, dict[str, float]]:
+def run_allocator(
+    setting: Setting, name: str, *, timed: bool = True
+) -> tuple[Played, dict[str, float]]:
     """Play one allocator over all episodes; also its time per decision."""
     scenario, worlds = scenario_of(setting), worlds_of(setting)
     if name == "borrow-ideal":

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from bwalloc.scenario import Scenario, World
 
 
-def decide_ms(scenario: Scenario, rule: Rule, world: World, decisions: int = 40) -> dict[str, float]:
+def decide_ms(
+    scenario: Scenario, rule: Rule, world: World, decisions: int = 40
+) -> dict[str, float]:
     """Median and 99th percentile of `rule.decide` for one network, in milliseconds."""
     simulator, episodes = Simulator(scenario), Episodes([world])
     state = simulator.start(1)

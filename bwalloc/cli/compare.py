@@ -131,7 +131,9 @@ def _print(result: dict[str, Any]) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     bound = result["bound"]["net_usd_per_h"]
     table.add_row("bound", "proven", f"{bound['mean']:.2f}", _range(bound, 2), "0.000")
-    ranked = sorted(result["allocators"].items(), key=lambda item: -item[1]["net_usd_per_h"]["mean"])
+    ranked = sorted(
+        result["allocators"].items(), key=lambda item: -item[1]["net_usd_per_h"]["mean"]
+    )
     for name, row in ranked:
         style = "bold" if name == result["best_classical"] else ""
         table.add_row(name, row["kind"], *_cells(row), style=style)

@@ -69,7 +69,9 @@ def _links(scenario: Scenario) -> Table:
 def _demands(scenario: Scenario) -> Table:
     network = scenario.network
     demands, sites = network.demands, network.sites.name
-    table = Table("demand", "class", "from", "to", "deadline s", "tunnels", title="Demands", box=None)
+    table = Table(
+        "demand", "class", "from", "to", "deadline s", "tunnels", title="Demands", box=None
+    )
     for row, name in enumerate(demands.name):
         table.add_row(
             name,

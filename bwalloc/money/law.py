@@ -29,7 +29,10 @@ class ValueLaw:
 
     @property
     def step_usd_per_gbit(self) -> Float[np.ndarray, "demands pieces"]:
-        """What each piece pays above the next: value = sum_j step[j] * min(served, until[j] * offered)."""
+        """What each piece pays above the next.
+
+        Value is `sum_j step[j] * min(served, until[j] * offered)`.
+        """
         following = np.concatenate(
             [self.value_usd_per_gbit[:, 1:], np.zeros_like(self.value_usd_per_gbit[:, :1])], axis=1
         )

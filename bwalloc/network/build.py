@@ -130,3 +130,35 @@ def _link_names(ends: list[tuple[str, str]]) -> tuple[str, ...]:
         suffix = f"#{seen[pair]}" if seen[pair] > 1 else ""
         names.append(f"{pair[0]}>{pair[1]}{suffix}")
     return tuple(names)
+
+
+def rows_of(topology: Topology) -> tuple[list[SiteRow], list[SpanRow]]:
+    """The rows that a topology was built from."""
+    sites, links, spans = topology.sites, topology.links, topology.spans
+    columns = (sites.name, sites.kind, sites.region, sites.utc_offset_h, sites.x, sites.y)
+    site_rows = [SiteRow(*row) for row in zip(*columns, strict=True)]
+    of_span: dict[int, list[int]] = {}
+    for link, span in enumerate(links.span):
+        of_span.setdefault(int(span), []).append(link)
+    rows = [_span_row(topology, span, of_span[span]) for span in range(len(spans.name))]
+    return site_rows, rows
+
+
+def _span_row(topology: Topology, span: int, rows: list[int]) -> SpanRow:
+    """The span whose one or two links are `rows`, the first giving the direction."""
+    names, links, spans = topology.sites.name, topology.links, topology.spans
+    first = rows[0]
+    capacity = [float(links.capacity_gbps[row]) for row in rows]
+    egress = [float(links.egress_usd_per_gbit[row]) for row in rows]
+    return SpanRow(
+        name=spans.name[span],
+        ends=(names[links.source[first]], names[links.target[first]]),
+        capacity_gbps=(capacity[0], capacity[1] if len(rows) > 1 else 0.0),
+        delay_ms=float(links.delay_ms[first]),
+        is_work_conserving=bool(links.is_work_conserving[first]),
+        encryption=links.encryption[first],
+        risk_group=links.risk_group[first],
+        egress_usd_per_gbit=(egress[0], egress[1] if len(rows) > 1 else 0.0),
+        usd_per_h=float(spans.usd_per_h[span]),
+        provider=spans.provider[span],
+    )

@@ -76,7 +76,9 @@ def measured(worlds: Sequence[World], interval_s: float) -> History:
     ]
     rows, hour = np.concatenate(means), np.concatenate(hours)
     overall = rows.mean(0)
-    hourly = np.stack([rows[hour == h].mean(0) if (hour == h).any() else overall for h in range(24)])
+    hourly = np.stack(
+        [rows[hour == h].mean(0) if (hour == h).any() else overall for h in range(24)]
+    )
     return History(
         mean_gbps=overall,
         p95_gbps=np.quantile(rows, 0.95, axis=0),

@@ -65,7 +65,8 @@ def find(name: str | Path, envs: str | Path | None = None) -> Path:
         if Path(text).is_file():
             return Path(text)
         raise ScenarioError(f"{text}: there is no such environment file. {REMEDY}")
-    raise unknown_name("environment", text, [*known, *(key for key in ids if key)], REMEDY)
+    names = [*known, *(key for key in ids if key)]
+    raise unknown_name(kind="environment", name=text, known=names, remedy=REMEDY)
 
 
 def _id_of(path: Path) -> str:

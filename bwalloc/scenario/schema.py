@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from bwalloc.scenario.fields import Count, Duration, Finite, NonNegative, Positive, Section
 from bwalloc.scenario.schema_demands import DemandSection
 from bwalloc.scenario.schema_network import NetworkSection, TunnelSection
 from bwalloc.scenario.schema_requests import RequestSection, ServiceSection, SurgeSection
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, int | float | str) else value
 
 
 class TimeSection(Section):
@@ -47,7 +51,7 @@ class ClassSection(Section):
 
     deadline_s: Duration | None = None
     budget_ms: Duration | None = None
-    value_usd_per_gbit: NonNegative | list[NonNegative] | None = None
+    value_usd_per_gbit: Annotated[list[NonNegative], BeforeValidator(_listed)] | None = None
     value_until: list[Annotated[float, Field(gt=0, le=1)]] | None = None
     value_at_gpu_hour_usd: Positive | None = None
     expiry_usd_per_gbit: NonNegative | None = None

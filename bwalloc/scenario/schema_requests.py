@@ -9,9 +9,7 @@ from pydantic import Field
 from bwalloc.scenario.fields import NonNegative, Positive, Section
 
 Burst = Literal["chat", "code", "poisson"]
-Season = Literal[
-    "flat", "m-large", "m-small", "mm-image", "office", "b2b", "consumer", "night"
-]
+Season = Literal["flat", "m-large", "m-small", "mm-image", "office", "b2b", "consumer", "night"]
 Deviation = Annotated[float, Field(ge=0, le=3, allow_inf_nan=False)]
 
 

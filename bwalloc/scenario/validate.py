@@ -35,7 +35,7 @@ _EXPECTED = {
     "model_attributes_type": "a table",
     "list_type": "a list",
     "tuple_type": "a list",
-    "too_short": "a list of at least {min_length}",
+    "too_short": "at least {min_length} in it",
     "value_error": "{error}",
     "assertion_error": "{error}",
     "union_tag_invalid": "one of {expected_tags}",
@@ -63,16 +63,16 @@ def _sentence(
     model: type[BaseModel], error: Mapping[str, Any], where: str, overridden: set[str]
 ) -> str:
     path, known = _walk(model, error["loc"])
+    if error["type"].startswith("union_tag"):
+        path.append("class")
     key = ".".join(path)
     place = f"{where}, {key or 'top level'}"
     if key in overridden:
         place += " (an override)"
     if error["type"] == "extra_forbidden":
         return f"{place}: is no known key. {nearest(path[-1], known).replace('est:', 'est key:')}"
-    if error["type"] == "missing":
+    if error["type"] in ("missing", "union_tag_not_found"):
         return f"{place}: is missing; add this key."
-    if error["type"] == "union_tag_not_found":
-        return f"{place}.class: is missing; add this key."
     return _mismatch(error, place)
 
 

@@ -41,7 +41,7 @@ def _array_backend(physics: Physics) -> Backend:
 
 
 class _CompiledBackend:
-    """Cuts the batch into blocks and plays each with the compiled kernel; torch goes the array way."""
+    """Plays blocks of episodes with the compiled kernel; torch goes the array way."""
 
     def __init__(self, physics: Physics, threads: int) -> None:
         from bwalloc.sim.compiled import compile_law
@@ -61,31 +61,47 @@ class _CompiledBackend:
         blocks = [slice(low, min(low + size, batch)) for low in range(0, batch, size)]
 
         def play(block: slice) -> tuple[np.ndarray, ...]:
-            return self._play(service, queued, busy, load, clock, block)
+            return self._play(service, (queued, busy), load, clock, block)
 
         results = list(self.pool.map(play, blocks)) if self.pool else [play(b) for b in blocks]
-        joined = results[0] if len(results) == 1 else [np.concatenate(p, -1) for p in zip(*results, strict=True)]
+        joined = (
+            results[0]
+            if len(results) == 1
+            else [np.concatenate(p, -1) for p in zip(*results, strict=True)]
+        )
         queued, busy, served, expired, attained, delivered, waiting, carried, stalled = joined
         flows = Flows(served, expired, attained, delivered, waiting, carried, stalled)
         return queued, busy, flows
 
-    def _play(self, service: Service, queued, busy, load: Load, clock, block: slice):  # noqa: ANN001, ANN202
-        from bwalloc.sim.compiled import play_block
+    def _play(
+        self,
+        service: Service,
+        held: tuple[np.ndarray, np.ndarray],
+        load: Load,
+        clock: np.ndarray,
+        block: slice,
+    ) -> tuple[np.ndarray, ...]:
+        from bwalloc.sim.compiled import play_block, play_one
 
-        demands, _, _ = queued.shape
+        demands = self.physics.shape[0]
         cut = [
             np.ascontiguousarray(array[..., block])
             for array in (service.share, service.quota_gbit, service.room_gbit, service.delay_s)
         ]
-        jobs = np.zeros((demands, 0, 0), np.float32) if load.jobs_gbit is None else load.jobs_gbit[..., block]
-        held, busy = queued[..., block].copy(), busy[..., block].copy()
-        size = held.shape[-1]
+        jobs = (
+            np.zeros((demands, 0, 0), np.float32)
+            if load.jobs_gbit is None
+            else load.jobs_gbit[..., block]
+        )
+        queued, busy = held[0][..., block].copy(), held[1][..., block].copy()
+        size = queued.shape[-1]
+        kernel = play_one if size == 1 else play_block
         totals = tuple(np.zeros((demands, size), np.float32) for _ in range(5))
         carried = np.zeros(cut[0].shape, np.float32)
         stalled = np.zeros((len(self.physics.members), size), np.float32)
-        play_block(
+        kernel(
             self.law, tuple(cut),
             (np.ascontiguousarray(load.arrivals_gbit[..., block]), np.ascontiguousarray(jobs)),
-            clock[block].copy(), held, busy, totals, carried, stalled,
+            clock[block].copy(), queued, busy, totals, carried, stalled,
         )  # fmt: skip
-        return (held, busy, *totals, carried, stalled)
+        return (queued, busy, *totals, carried, stalled)

@@ -1,3 +1,5 @@
+# pyright: basic
+# numba infers the types of a kernel; Law and compile_law are annotated.
 """The compiled twin of `dynamics.play_interval`; held to it by a parity test.
 
 Inner loops run over a block of episodes, so that they vectorise; blocks can run in threads.
@@ -148,7 +150,7 @@ def _stall(d, law, dt, quota, per_demand, work, left, busy, stalled, size):
 
 @inlined
 def _play(law, service, load, clock, queued, busy, totals, carried_sum, stalled_sum, size):
-    """Play all substeps of one interval for one block of episodes; updates the last five in place."""
+    """Play all substeps of one interval for one block; updates the last five arrays in place."""
     share, quota, room0, delay = service
     arrivals, jobs = load
     demands, count, _ = queued.shape
@@ -173,7 +175,19 @@ def _play(law, service, load, clock, queued, busy, totals, carried_sum, stalled_
                         queued[d, k, b] += jobs[d, k, b]
                         offered[d, b] += jobs[d, k, b]
                 work[d, b] = before[d, b] + offered[d, b]
-        _carry(work, share, quota, room0, law.borrow_weight, law.pool_hops, want, carried, room, scratch, size)
+        _carry(
+            work,
+            share,
+            quota,
+            room0,
+            law.borrow_weight,
+            law.pool_hops,
+            want,
+            carried,
+            room,
+            scratch,
+            size,
+        )
         for p in range(tunnels):
             for b in range(size):
                 carried_sum[p, b] += carried[p, b]

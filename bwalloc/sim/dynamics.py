@@ -41,7 +41,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Work that enters in one interval: substeps (substeps, demands, B), jobs (demands, slots, B)."""
+    """Work that enters: by substep (substeps, demands, B), and jobs (demands, slots, B)."""
 
     arrivals_gbit: Array
     jobs_gbit: Array | None
@@ -103,12 +103,16 @@ def play_interval(
             physics, service, (queued, busy_s), (new, entering), clock + substep
         )
         total = flows if total is None else _added(total, flows)
-    assert total is not None  # noqa: S101 - a scenario has at least one substep
+    assert total is not None
     return queued, busy_s, total
 
 
 def _substep(
-    physics: Physics, service: Service, held: tuple[Array, Array], new: tuple[Array, Array], clock: Array
+    physics: Physics,
+    service: Service,
+    held: tuple[Array, Array],
+    new: tuple[Array, Array],
+    clock: Array,
 ) -> tuple[Array, Array, Flows]:
     queued, busy_s = held
     offered, entering = new
@@ -163,9 +167,12 @@ def _expired(physics: Physics, queued: Array, clock: Array) -> tuple[Array, Arra
 
 def _value(physics: Physics, served: Array, offered: Array) -> Array:
     xp = namespace(served)
-    pieces = (like(part, served) for part in (physics.value_step, physics.value_share, physics.value_free))
+    pieces = (
+        like(part, served) for part in (physics.value_step, physics.value_share, physics.value_free)
+    )
     return sum(
-        step * xp.minimum(served, offered * share + free) for step, share, free in zip(*pieces, strict=True)
+        step * xp.minimum(served, offered * share + free)
+        for step, share, free in zip(*pieces, strict=True)
     )
 
 

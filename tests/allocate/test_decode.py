@@ -44,7 +44,9 @@ def decoded(network, want, weight, spare=0.0):
     """Rates of one ask, (demands,)."""
     column = np.asarray(want, np.float32)[:, None]
     split = np.ones((*network.tunnels.exists.shape, 1), np.float32)
-    ask = Ask(column, np.asarray(weight, np.float32)[:, None], split, column * 0 + np.float32(spare))
+    ask = Ask(
+        column, np.asarray(weight, np.float32)[:, None], split, column * 0 + np.float32(spare)
+    )
     capacity = network.links.capacity_gbps[:, None].astype(np.float32)
     return Decoder(network)(ask, capacity).sum(1)[:, 0].astype(float)
 
@@ -75,13 +77,21 @@ def test_permuted_weights_fail_the_same_test():
 
 @pytest.mark.parametrize(
     ("want", "weight"),
-    [([9, 9, 9], [1, 1, 1]), ([9, 9, 9], [1, 2, 3]), ([0.5, 9, 9], [1, 1, 1]), ([0.1, 0.2, 9], [1, 2, 1])],
+    [
+        ([9, 9, 9], [1, 1, 1]),
+        ([9, 9, 9], [1, 2, 3]),
+        ([0.5, 9, 9], [1, 1, 1]),
+        ([0.1, 0.2, 9], [1, 2, 1]),
+    ],
 )
 def test_a_single_bottleneck_is_shared_exactly(want, weight):
     network = star(n_sites=1, per_site=3, tunnels=1).network
     network.links.capacity_gbps[:] = [6.0, 60.0]
     exact = water_filling(
-        network.flat_hops, network.links.capacity_gbps, np.array(want, float), np.array(weight, float)
+        network.flat_hops,
+        network.links.capacity_gbps,
+        np.array(want, float),
+        np.array(weight, float),
     )
     np.testing.assert_allclose(decoded(network, want, weight), exact, rtol=1e-3)
 
