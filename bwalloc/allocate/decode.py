@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from bwalloc.allocate.sharing import share_once
 from bwalloc.arrays import Array, Incidence, like, namespace, positive
@@ -39,8 +42,9 @@ class Ask:
 class Decoder:
     """`decode` for one network; holds only indices, so it can be shared."""
 
-    def __init__(self, network: Network) -> None:
-        """Prepare the incidence of tunnels and links."""
+    def __init__(self, network: Network, *, compiled: bool | None = None) -> None:
+        """Prepare the incidence of tunnels and links; `compiled=None` uses numba if installed."""
+        self.compiled = find_spec("numba") is not None if compiled is None else compiled
         self.shape = network.tunnels.exists.shape
         self.exists = network.tunnels.exists[:, :, None].astype("float32")
         self.paths = Incidence(network.flat_hops, network.n_links)
@@ -48,6 +52,8 @@ class Decoder:
     def __call__(self, ask: Ask, capacity_gbps: Array) -> Array:
         """Feasible rates, (demands, tunnels, B), for `capacity_gbps` of (links, B)."""
         split = self._normalised(ask.split)
+        if self.compiled and isinstance(split, np.ndarray):
+            return self._compiled(ask, split, capacity_gbps)
         room = capacity_gbps * SHRINK
         floor = capacity_gbps * ROOM_LEFT
         rates, left = self._flat(split) * 0, ask.want_gbps
@@ -61,6 +67,18 @@ class Decoder:
             weight = self._flat(ask.spare_weight[:, None] * split)
             grant = share_once(self.paths, weight * 0 + capacity_gbps.max(), weight, room)
             rates, room = rates + grant, positive(room - self.paths.total(grant))
+        return self._per_demand(rates)
+
+    def _compiled(self, ask: Ask, split: np.ndarray, capacity_gbps: np.ndarray) -> np.ndarray:
+        from bwalloc.allocate.compiled import decode_block, decode_one
+
+        rates = np.zeros((self.shape[0] * self.shape[1], split.shape[2]), np.float32)
+        columns = (ask.want_gbps, ask.weight, self._flat(split), ask.spare_weight)
+        asked = tuple(np.ascontiguousarray(column, np.float32) for column in columns)
+        capacity = np.ascontiguousarray(capacity_gbps, np.float32)
+        kernel = decode_one if split.shape[2] == 1 else decode_block
+        sizes = np.float32(SHRINK), np.float32(ROOM_LEFT)
+        kernel(asked, capacity, self.paths.hops, ROUNDS, SPARE_ROUNDS, *sizes, rates)
         return self._per_demand(rates)
 
     def _normalised(self, split: Array) -> Array:

@@ -151,3 +151,23 @@ def decoded_with_spare(network, want, weight):
     split = np.ones((*network.tunnels.exists.shape, 1), np.float32)
     capacity = network.links.capacity_gbps[:, None].astype(np.float32)
     return Decoder(network)(Ask(column, weights, split, weights), capacity).sum(1)[:, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", [1, 5])
+def test_the_compiled_twin_decodes_the_same_rates_on_random_asks(batch):
+    pytest.importorskip("numba", reason="numba comes with bwalloc[fast]")
+    rng = np.random.default_rng(batch)
+    network = star(n_sites=6, per_site=4, tunnels=2).network
+    shape = (*network.tunnels.exists.shape, batch)
+    plain, twin = Decoder(network, compiled=False), Decoder(network, compiled=True)
+    for _ in range(1000 // batch):
+        ask = Ask(
+            rng.gamma(0.5, 4, (shape[0], batch)).astype(np.float32),
+            np.exp(rng.normal(0, 1, (shape[0], batch))).astype(np.float32),
+            rng.uniform(0, 1, shape).astype(np.float32),
+            rng.uniform(0, 1, (shape[0], batch)).astype(np.float32),
+        )
+        fraction = rng.uniform(0.3, 1, (network.n_links, batch))
+        capacity = (network.links.capacity_gbps[:, None] * fraction).astype(np.float32)
+        np.testing.assert_allclose(plain(ask, capacity), twin(ask, capacity), rtol=2e-3, atol=2e-3)

@@ -1,0 +1,108 @@
+"""Tuning of the classical allocators on the train split, with optuna; equal budgets, recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bwalloc.allocate import make_rule
+from bwalloc.bench.play import play
+from bwalloc.bench.tasks import Setting, history_of, scenario_of, worlds_of
+
+if TYPE_CHECKING:
+    import optuna
+
+Range = tuple[float, float, bool]
+"""Low, high, and whether the scale is logarithmic."""
+
+LEVEL: dict[str, Range] = {"alpha": (0.05, 1.0, True), "quantile": (0.5, 1.0, False)}
+VALUE: dict[str, Range] = {
+    "value_exponent": (0.0, 2.0, False),
+    "spare_exponent": (-1.0, 2.0, False),
+}
+SPACES: dict[str, dict[str, Range]] = {
+    "static": {"factor": (0.3, 3.0, True)},
+    "schedule": {"factor": (0.3, 3.0, True)},
+    "proportional": {"over": (0.5, 3.0, True)},
+    "max-min": {"over": (0.5, 3.0, True)},
+    "strict-priority": {"over.*": (0.5, 5.0, True)},
+    "autoscale": {
+        "window": (2, 30, False),
+        "headroom": (0.5, 3.0, True),
+        "up": (0.5, 1.0, False),
+        "down": (0.1, 0.5, False),
+    },
+    "last-value-lp": {"margin.*": (0.5, 5.0, True)},
+    "mpc": {"alpha": LEVEL["alpha"], "margin.*": (0.5, 5.0, True)},
+    "forecast": {**LEVEL, "mix.*": (0.0, 1.0, False), "margin.*": (0.3, 5.0, True), **VALUE},
+    "guarantee": {**LEVEL, "mix": (0.0, 1.0, False), "margin.*": (0.3, 5.0, True), **VALUE},
+    "constant": {
+        "reserve.*": (-1.5, 1.5, False),
+        "weight.*": (-1.5, 1.5, False),
+        "spare.*": (-1.5, 1.5, False),
+    },
+}
+"""What is tuned; a key that ends in `.*` stands for one constant per traffic class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The result for one allocator, and what it cost."""
+
+    allocator: str
+    constants: dict[str, float]
+    usd_per_h: float
+    usd_per_h_untuned: float
+    trials: int
+    simulated_intervals: int
+    seconds: float
+
+
+def tune(setting: Setting, name: str, trials: int, tuned: Mapping[str, Any]) -> Tuning:
+    """Search the space of one allocator; the first trial is the default.
+
+    Args:
+        setting: episodes of the train split.
+        name: a key of `SPACES`.
+        trials: simulations, each of all episodes of `setting`.
+        tuned: constants of allocators tuned before (`constant` corrects `forecast`).
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    begin = time.monotonic()
+    scenario, worlds, history = scenario_of(setting), worlds_of(setting), history_of(setting)
+    classes = scenario.network.demands.classes
+
+    def money(constants: Mapping[str, float]) -> float:
+        known = {**tuned, name: dict(constants)}
+        rule = make_rule(name, scenario.network, history, known)
+        return float(play(scenario, rule, worlds).net_usd.mean() / scenario.timing.counted_h)
+
+    untuned = money({})
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=0, multivariate=False)
+    )
+    study.optimize(lambda trial: money(_draw(trial, name, classes)), n_trials=trials)
+    best = untuned >= study.best_value
+    return Tuning(
+        allocator=name,
+        constants={} if best else {key: round(v, 4) for key, v in study.best_params.items()},
+        usd_per_h=max(untuned, study.best_value),
+        usd_per_h_untuned=untuned,
+        trials=trials + 1,
+        simulated_intervals=(trials + 1) * len(worlds) * scenario.timing.intervals,
+        seconds=time.monotonic() - begin,
+    )
+
+
+def _draw(trial: optuna.Trial, name: str, classes: tuple[str, ...]) -> dict[str, float]:
+    drawn: dict[str, float] = {}
+    for key, (low, high, log) in SPACES[name].items():
+        stem, star, _ = key.partition(".*")
+        names = [f"{stem}.{kind}" for kind in classes] if star else [key]
+        for each in names:
+            drawn[each] = trial.suggest_float(each, low, high, log=log)
+    return drawn
