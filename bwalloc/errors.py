@@ -67,6 +67,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"Known: {', '.join(names[:12])}." if names else "There are none."
 
 
-def unknown_name(*, kind: str, name: str, known: Iterable[str], remedy: str) -> UnknownNameError:
+def unknown_name(kind: str, name: str, known: Iterable[str], remedy: str) -> UnknownNameError:
     """An `UnknownNameError` that says what was asked for, the closest name, and what to do."""
     return UnknownNameError(f"No {kind} called '{name}'. {nearest(name, known)} {remedy}")

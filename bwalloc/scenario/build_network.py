@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bwalloc.scenario.schema_network import SiteSection, SpanGroupSection, SpanSection
 
 
-def build_network_topology(env: EnvFile, path: Path) -> Topology:
+def build_network_topology(env: EnvFile, path: Path, where: str) -> Topology:
     """Sites and spans of the file beside the TOML, refined by those in the TOML.
 
     Raises:
@@ -25,22 +25,24 @@ def build_network_topology(env: EnvFile, path: Path) -> Topology:
         TopologyError: If the topology does not hang together.
     """
     section = env.network
-    sites, spans = _rows_of_file(env, path)
+    sites, spans = _rows_of_file(env, path, where)
     for name, about in section.sites.items():
         sites[name] = _refined(sites.get(name, SiteRow(name)), about)
     for name, about in section.spans.items():
-        group = _group(env, about.group, f"{path}, network.spans.{name}.group")
+        group = _group(env, about.group, f"{where}, network.spans.{name}.group")
         spans[name] = _span(name, about, group)
         spans[name] = _priced(env, spans[name], group, sites)
     name = section.name or env.id.split("/")[-1]
     return build_topology(name, list(sites.values()), list(spans.values()))
 
 
-def _rows_of_file(env: EnvFile, path: Path) -> tuple[dict[str, SiteRow], dict[str, SpanRow]]:
+def _rows_of_file(
+    env: EnvFile, path: Path, where: str
+) -> tuple[dict[str, SiteRow], dict[str, SpanRow]]:
     section = env.network
     if section.file is None:
         return {}, {}
-    group = _group(env, section.file_group, f"{path}, network.file_group")
+    group = _group(env, section.file_group, f"{where}, network.file_group")
     topology = read_topology(
         path.parent / section.file,
         capacity_unit_gbps=section.capacity_unit_gbps,

@@ -1,0 +1,108 @@
+"""From the demands, classes and groups of an environment file to `Demands` and their laws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bwalloc.errors import ScenarioError, nearest
+from bwalloc.money import GroupLaw, ValueLaw
+from bwalloc.network import Demands
+from bwalloc.scenario.economics import Economics, economics_of
+
+if TYPE_CHECKING:
+    from bwalloc.network import Topology
+    from bwalloc.scenario.expand import DemandRow, Stream
+    from bwalloc.scenario.schema import EnvFile
+
+
+def economics_by_row(env: EnvFile, rows: Sequence[DemandRow], where: str) -> list[Economics]:
+    """The economics of each demand: those of its class."""
+    classes = dict.fromkeys(row.section.traffic_class for row in rows)
+    known = {name: economics_of(name, env.classes.get(name), where) for name in classes}
+    return [known[row.section.traffic_class] for row in rows]
+
+
+def build_demands(
+    rows: Sequence[DemandRow], topology: Topology, economics: Sequence[Economics]
+) -> Demands:
+    """Demands in the order of `rows`."""
+    site = {name: index for index, name in enumerate(topology.sites.name)}
+    return Demands(
+        name=tuple(row.name for row in rows),
+        source=np.array([site[row.source] for row in rows], np.int64),
+        target=np.array([site[row.target] for row in rows], np.int64),
+        traffic_class=tuple(row.section.traffic_class for row in rows),
+        tenant=tuple(row.section.tenant for row in rows),
+        deadline_s=np.array([each.deadline_s for each in economics], float),
+        budget_ms=np.array([each.budget_ms for each in economics], float),
+        borrow_weight=np.array([each.borrow_weight for each in economics], float),
+        floor_gbps=np.array([row.section.floor_gbps for row in rows], float),
+        residency=tuple(tuple(row.section.residency) for row in rows),
+        encryption=tuple(row.section.encryption for row in rows),
+    )
+
+
+def build_value_law(
+    economics: Sequence[Economics], streams: Sequence[Stream | None], churn_usd_per_gbps: float
+) -> ValueLaw:
+    """Coefficients per demand; `streams` give the GPU price where value depends on it."""
+    pieces = max(len(each.value_usd_per_gbit) for each in economics)
+    value = np.zeros((len(economics), pieces))
+    until = np.full((len(economics), pieces), np.inf)
+    for row, (each, stream) in enumerate(zip(economics, streams, strict=True)):
+        worth = np.array(each.value_usd_per_gbit) * _price_factor(each, stream)
+        value[row, : len(worth)] = worth
+        until[row, : len(each.value_until)] = each.value_until
+    expiry = np.array([each.expiry_usd_per_gbit for each in economics])
+    settle = [
+        each.expiry_usd_per_gbit if each.settle_usd_per_gbit is None else each.settle_usd_per_gbit
+        for each in economics
+    ]
+    return ValueLaw(
+        value_usd_per_gbit=value,
+        value_until=until,
+        expiry_usd_per_gbit=expiry,
+        late_usd_per_gbit_s=np.array([each.late_usd_per_gbit_s for each in economics]),
+        settle_usd_per_gbit=np.array(settle),
+        churn_usd_per_gbps=churn_usd_per_gbps,
+    )
+
+
+def _price_factor(economics: Economics, stream: Stream | None) -> float:
+    if economics.value_at_gpu_hour_usd is None or stream is None:
+        return 1.0
+    return stream.section.gpu_hour_usd / economics.value_at_gpu_hour_usd
+
+
+def build_groups(env: EnvFile, demands: Demands, where: str) -> GroupLaw:
+    """Groups of demands that block the same GPUs.
+
+    Raises:
+        ScenarioError: If a group has no member, or a demand two groups.
+    """
+    names = tuple(env.groups)
+    member = np.full(len(demands.name), -1, np.int64)
+    for index, (name, section) in enumerate(env.groups.items()):
+        place = f"{where}, groups.{name}.members"
+        found = [r for r, d in enumerate(demands.name) if fnmatchcase(d, section.members)]
+        if not found:
+            msg = f"{place}: got '{section.members}', expected a pattern of demand names. "
+            raise ScenarioError(msg + nearest(section.members, demands.name))
+        taken = [row for row in found if member[row] >= 0]
+        if taken:
+            other = names[member[taken[0]]]
+            msg = f"{place}: '{demands.name[taken[0]]}' is a member of group '{other}' already."
+            raise ScenarioError(msg)
+        member[found] = index
+    sections = env.groups.values()
+    return GroupLaw(
+        name=names,
+        member=member,
+        gpus=np.array([each.gpus for each in sections], float),
+        gpu_hour_usd=np.array([each.gpu_hour_usd for each in sections], float),
+        grace_s=np.array([each.grace_s for each in sections], float),
+    )

@@ -1,0 +1,169 @@
+"""Drawing worlds: everything random of an episode, from split, scenario and seed alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bwalloc.errors import ScenarioError, unknown_name
+from bwalloc.scenario.scenario import SPLITS
+from bwalloc.scenario.workload import Shift
+from bwalloc.scenario.world import World
+from bwalloc.workloads import background, bulk_ingest, inference, kv_transfer, video_uplink
+from bwalloc.workloads.clock import Clock
+from bwalloc.workloads.requests import draw_intensity
+
+if TYPE_CHECKING:
+    from bwalloc.scenario.scenario import Scenario
+
+PARTS = (
+    "clock",
+    "requests",
+    "inference",
+    "kv_transfer",
+    "video_uplink",
+    "background",
+    "bulk_ingest",
+    "failures",
+)
+"""Random parts of a world, each with a child of its own; new ones go to the end."""
+
+WEEK_H = 168.0
+
+
+def draw_world(scenario: Scenario, split: str, seed: int) -> World:
+    """The world of episode `seed` of a split; any seed of 0 or more is an episode of every split.
+
+    In the `ood` split episode `seed` gets the shift `seed % count` of the environment file.
+
+    Raises:
+        UnknownNameError: If there is no such split.
+        ScenarioError: If the seed is negative, or the environment has no shift for `ood`.
+    """
+    if split not in SPLITS:
+        raise unknown_name("split", split, SPLITS, "Use one of them.")
+    if seed < 0 or seed != int(seed):
+        raise ScenarioError(f"seed: got {seed}, expected a whole number of at least 0.")
+    shift = _shift(scenario, seed) if split == "ood" else None
+    entropy = [SPLITS.index(split), scenario.workload.entropy, int(seed)]
+    sequence = np.random.SeedSequence(entropy)
+    return draw_from(scenario, sequence, split=split, seed=int(seed), shift=shift)
+
+
+def draw_from(
+    scenario: Scenario,
+    sequence: np.random.SeedSequence,
+    *,
+    split: str,
+    seed: int,
+    shift: Shift | None = None,
+    start_h: float | None = None,
+) -> World:
+    """The world of a seed sequence; `start_h` replaces the random hour of the week it starts."""
+    children = sequence.spawn(len(PARTS))
+    rng = {part: np.random.default_rng(child) for part, child in zip(PARTS, children, strict=True)}
+    drawn_h = float(rng["clock"].uniform(0.0, WEEK_H))
+    start = drawn_h if start_h is None else start_h
+    arrivals, jobs = _traffic(scenario, rng, start, shift or Shift("none"), split)
+    factor = shift.capacity_factor if shift else 1.0
+    capacity = scenario.network.links.capacity_gbps * factor
+    return World(
+        split=split,
+        seed=seed,
+        start_h=start,
+        arrivals_gbit=arrivals,
+        jobs_gbit=jobs,
+        capacity_gbps=np.tile(capacity, (scenario.timing.intervals, 1)),
+    )
+
+
+def _shift(scenario: Scenario, seed: int) -> Shift:
+    shifts = scenario.workload.shifts
+    if not shifts:
+        msg = f"{scenario.slug}: has no [[ood]] shift, so no episode out of distribution; add one."
+        raise ScenarioError(msg)
+    return shifts[int(seed) % len(shifts)]
+
+
+def _traffic(
+    scenario: Scenario, rng: dict[str, Any], start_h: float, shift: Shift, split: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Arrivals (intervals, substeps, demands) and jobs (intervals, demands, slots) or None."""
+    timing, workload = scenario.timing, scenario.workload
+    clock = Clock(timing.intervals * timing.substeps, timing.substep_s, start_h)
+    gbit = np.zeros((clock.steps, scenario.network.n_demands), np.float32)
+    if workload.trace is not None:
+        workload.trace.fill(gbit, workload, clock, split, rng["requests"])
+    else:
+        _fill_requests(gbit, scenario, rng, clock, shift)
+    for part in workload.video_uplink:
+        gbit[:, part.rows] = video_uplink.draw(rng["video_uplink"], part.spec, clock)
+    for part in workload.background:
+        gbit[:, part.rows] = background.draw(rng["background"], part.spec, clock)
+    jobs = _jobs(scenario, rng["bulk_ingest"], start_h)
+    _apply(shift, scenario, gbit, jobs)
+    return gbit.reshape(timing.intervals, timing.substeps, -1), jobs
+
+
+def _fill_requests(
+    gbit: np.ndarray, scenario: Scenario, rng: dict[str, Any], clock: Clock, shift: Shift
+) -> None:
+    """Write the arrivals of the classes that follow requests."""
+    workload = scenario.workload
+    if workload.requests is None:
+        return
+    spec = workload.requests
+    changed: dict[str, Any] = {}
+    if shift.surge_scale is not None:
+        changed["surge_scale"] = shift.surge_scale
+    if shift.surges_per_day is not None:
+        changed["surges_per_day"] = shift.surges_per_day
+    if shift.burst is not None:
+        changed["burst"] = (shift.burst,) * len(spec.services)
+    spec = replace(spec, **changed) if changed else spec
+    intensity = draw_intensity(rng["requests"], spec, clock)
+    for part in workload.inference:
+        rows = intensity[:, part.stream]
+        gbit[:, part.rows] = inference.draw(rng["inference"], part.spec, clock, rows)
+    for part in workload.kv_transfer:
+        rows = intensity[:, part.stream]
+        gbit[:, part.rows] = kv_transfer.draw(rng["kv_transfer"], part.spec, clock, rows)
+
+
+def _jobs(scenario: Scenario, rng: np.random.Generator, start_h: float) -> np.ndarray | None:
+    """Jobs by interval, demand and slot of their deadline; None if no class has jobs."""
+    timing, workload = scenario.timing, scenario.workload
+    if not workload.bulk_ingest:
+        return None
+    shape = (timing.intervals, scenario.network.n_demands, scenario.slots.count)
+    gbit = np.zeros(shape, np.float32)
+    clock = Clock(timing.intervals, timing.interval_s, start_h)
+    for part in workload.bulk_ingest:
+        jobs = bulk_ingest.draw(rng, part.spec, clock)
+        rows = part.rows[jobs.demand]
+        slots = _slots_of(scenario, rows, jobs.step, jobs.due_s)
+        np.add.at(gbit, (jobs.step, rows, slots), jobs.gbit)
+    return gbit
+
+
+def _slots_of(
+    scenario: Scenario, rows: np.ndarray, interval: np.ndarray, due_s: np.ndarray
+) -> np.ndarray:
+    """Last slot that expires no later than the deadline; the first one if none does."""
+    timing, slots = scenario.timing, scenario.slots
+    width = np.maximum(slots.width_substeps[rows], 1)
+    to_next = width - (interval * timing.substeps) % width
+    later = np.floor((due_s / timing.substep_s - to_next) / width).astype(np.int64)
+    return np.clip(later, 0, slots.arrival_slot[rows])
+
+
+def _apply(shift: Shift, scenario: Scenario, gbit: np.ndarray, jobs: np.ndarray | None) -> None:
+    """Scale demand, and silence a class, in place."""
+    parts = [gbit] if jobs is None else [gbit, jobs.transpose(0, 2, 1)]
+    for part in parts:
+        if shift.demand_factor != 1.0:
+            part *= np.float32(shift.demand_factor)
+        if shift.absent_class is not None:
+            part[..., scenario.network.demands.rows_of(shift.absent_class)] = 0.0

@@ -1,0 +1,71 @@
+"""A workload: everything that worlds of a scenario are drawn from, and where it enters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Int
+
+    from bwalloc.scenario.trace import SiteTrace
+    from bwalloc.workloads.background import BackgroundSpec
+    from bwalloc.workloads.bulk_ingest import BulkIngestSpec
+    from bwalloc.workloads.inference import InferenceSpec
+    from bwalloc.workloads.kv_transfer import KvTransferSpec
+    from bwalloc.workloads.requests import RequestSpec
+    from bwalloc.workloads.video_uplink import VideoUplinkSpec
+
+Spec = TypeVar("Spec")
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[Spec]):
+    """Demands of one class that share a spec.
+
+    Attributes:
+        spec: The law of their traffic, one column per demand.
+        rows: Row of each column in `Network.demands`.
+        stream: Column of `RequestSpec.services` that each demand follows (-1: none).
+    """
+
+    spec: Spec
+    rows: Int[np.ndarray, " columns"]
+    stream: Int[np.ndarray, " columns"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """What one kind of out-of-distribution episode changes."""
+
+    name: str
+    surge_scale: float | None = None
+    surges_per_day: float | None = None
+    capacity_factor: float = 1.0
+    demand_factor: float = 1.0
+    burst: str | None = None
+    absent_class: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The classes of a scenario, each as parts of equal law.
+
+    Attributes:
+        requests: Services whose requests drive `inference` and `kv_transfer`; None without any.
+        shifts: Shifts of the `ood` split; episode `seed` gets `shifts[seed % len(shifts)]`.
+        entropy: First 64 bits of the digest of the file without overrides. Overrides leave it as
+            it is, so worlds before and after an override differ by what was overridden only.
+        trace: Requests to replay instead of drawing them.
+    """
+
+    requests: RequestSpec | None
+    inference: tuple[Part[InferenceSpec], ...]
+    kv_transfer: tuple[Part[KvTransferSpec], ...]
+    video_uplink: tuple[Part[VideoUplinkSpec], ...]
+    background: tuple[Part[BackgroundSpec], ...]
+    bulk_ingest: tuple[Part[BulkIngestSpec], ...]
+    shifts: tuple[Shift, ...]
+    entropy: int
+    trace: SiteTrace | None = None
