@@ -52,8 +52,7 @@ def _rows_of_file(
     site_rows, span_rows = rows_of(topology)
     sites = {row.name: row for row in site_rows}
     spans = {
-        row.name: _priced(env, replace(row, **_enforced(group)), group, sites)
-        for row in span_rows
+        row.name: _priced(env, replace(row, **_enforced(group)), group, sites) for row in span_rows
     }
     return sites, spans
 

@@ -167,3 +167,22 @@ def _apply(shift: Shift, scenario: Scenario, gbit: np.ndarray, jobs: np.ndarray 
             part *= np.float32(shift.demand_factor)
         if shift.absent_class is not None:
             part[..., scenario.network.demands.rows_of(shift.absent_class)] = 0.0
+
+
+def train_worlds(scenario: Scenario, count: int = 24) -> list[World]:
+    """Episodes of the train split that start at hours spread evenly over the week."""
+    entropy = [SPLITS.index("train"), scenario.workload.entropy]
+    return [
+        draw_from(
+            scenario,
+            np.random.SeedSequence([*entropy, TRAIN_SEEDS + row]),
+            split="train",
+            seed=TRAIN_SEEDS + row,
+            start_h=WEEK_H * row / count,
+        )
+        for row in range(count)
+    ]
+
+
+TRAIN_SEEDS = 1_000_000
+"""First seed of the episodes that stand for an operator's record."""

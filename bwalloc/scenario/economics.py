@@ -92,7 +92,9 @@ def check_classes(names: list[str], where: str) -> None:
 def _check_ladder(economics: Economics, place: str) -> None:
     values, until = economics.value_usd_per_gbit, economics.value_until
     if not (len(values) == len(until) or (len(values) == 1 and not until)):
-        msg = f"{place}.value_until: got {len(until)} shares, expected {len(values)}, one per value."
+        msg = (
+            f"{place}.value_until: got {len(until)} shares, expected {len(values)}, one per value."
+        )
         raise ScenarioError(msg)
     if list(values) != sorted(values, reverse=True) or list(until) != sorted(until):
         msg = f"{place}: values {list(values)} must fall and shares {list(until)} must rise."
