@@ -105,7 +105,7 @@ def draw_intensity(
         spec: Services and their law.
         clock: Steps to draw.
     """
-    part = dict(zip(PARTS, rng.spawn(len(PARTS)), strict=True))
+    part: dict[str, np.random.Generator] = dict(zip(PARTS, rng.spawn(len(PARTS)), strict=True))
     burst = np.array(spec.burst)
     chat, code = np.flatnonzero(burst == "chat"), np.flatnonzero(burst == "code")
     steady = np.flatnonzero(burst == "poisson")
@@ -122,9 +122,7 @@ def draw_intensity(
         intensity[:, code] *= mmpp(part["mmpp"], clock, code.size)
     if spec.surges_per_day:
         before = intensity[:, steady].copy()
-        multiply_by_surges(
-            part["surges"], intensity, clock, spec.surges_per_day, spec.surge_scale
-        )
+        multiply_by_surges(part["surges"], intensity, clock, spec.surges_per_day, spec.surge_scale)
         intensity[:, steady] = before
     return intensity
 
@@ -137,9 +135,7 @@ def _levels(
     by_burst = {"chat": spec.chat_slow_sd, "code": spec.code_slow_sd, "poisson": 0.0}
     slow_sd = np.array([by_burst[burst] for burst in spec.burst], np.float32)
     logs = log_ou(part["slow"], knots, slow_sd, spec.slow_tau_s, n)
-    logs += log_ou(
-        part["within_day"], knots, spec.within_day_sd, spec.within_day_tau_s, n
-    )
+    logs += log_ou(part["within_day"], knots, spec.within_day_sd, spec.within_day_tau_s, n)
     logs += _day_levels(part["level"], spec, knots)
     total_sd = np.sqrt(slow_sd**2 + spec.within_day_sd**2 + spec.day_level_sd**2)
     levels = mean_one(logs, total_sd)
