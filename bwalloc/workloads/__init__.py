@@ -25,15 +25,27 @@ from bwalloc.workloads.clock import Clock
 from bwalloc.workloads.columns import Column
 from bwalloc.workloads.inference import InferenceSpec
 from bwalloc.workloads.kv_transfer import BYTES_PER_TOKEN, KvTransferSpec, scale_for_gbps
+from bwalloc.workloads.replay import (
+    SEGMENTS,
+    InputStatistics,
+    ReplayedRequests,
+    inference_arrivals,
+    input_statistics,
+    kv_transfer_arrivals,
+    replay_requests,
+)
 from bwalloc.workloads.requests import BURSTS, RequestSpec, draw_intensity
 from bwalloc.workloads.seasons import SEASONS
+from bwalloc.workloads.traces import AZURE_COLUMNS, RequestTrace, read_request_trace
 from bwalloc.workloads.video_uplink import VideoUplinkSpec
 
 __all__ = [
+    "AZURE_COLUMNS",
     "BURSTS",
     "BYTES_PER_TOKEN",
     "ECONOMICS",
     "SEASONS",
+    "SEGMENTS",
     "TRAFFIC_CLASSES",
     "BackgroundSpec",
     "BulkIngestSpec",
@@ -41,17 +53,25 @@ __all__ = [
     "Column",
     "Elasticity",
     "InferenceSpec",
+    "InputStatistics",
     "Jobs",
     "KvTransferSpec",
+    "ReplayedRequests",
     "RequestSpec",
+    "RequestTrace",
     "TrafficClass",
     "VideoUplinkSpec",
     "background",
     "bulk_ingest",
     "draw_intensity",
     "inference",
+    "inference_arrivals",
+    "input_statistics",
     "kv_transfer",
+    "kv_transfer_arrivals",
     "presets",
+    "read_request_trace",
+    "replay_requests",
     "scale_for_gbps",
     "traffic_class",
     "video_uplink",
