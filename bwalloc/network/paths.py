@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import networkx as nx
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bwalloc.network.topology import Topology
+
+Graph: TypeAlias = Any
+"""A `networkx.MultiDiGraph` of rows of sites; the key of an edge is its row of links."""
 
 REUSE_PENALTY = 4.0
 """How much longer a link looks per earlier tunnel of the demand that uses it."""
@@ -44,7 +48,7 @@ class PathFinder:
     """Finds paths on one topology and remembers them. Sites of kind `edge` carry no transit."""
 
     topology: Topology
-    _graph: nx.MultiDiGraph = field(init=False)
+    _graph: Graph = field(init=False)
     _known: dict[tuple[int, int, Filters, int], tuple[tuple[int, ...], ...]] = field(
         init=False, default_factory=dict
     )
@@ -84,7 +88,7 @@ class PathFinder:
         return self._fill(graph, source, target, found, count)
 
     def _fill(
-        self, graph: nx.MultiDiGraph, source: int, target: int, found: list, count: int
+        self, graph: Graph, source: int, target: int, found: list[tuple[int, ...]], count: int
     ) -> list[tuple[int, ...]]:
         """Add shortest paths whose reused risk groups look longer, until `count` or no news."""
         risk = self.topology.links.risk_group
@@ -102,7 +106,7 @@ class PathFinder:
                 found.append(path)
         return found
 
-    def _allowed(self, source: int, target: int, filters: Filters) -> nx.MultiDiGraph:
+    def _allowed(self, source: int, target: int, filters: Filters) -> Graph:
         sites, links = self.topology.sites, self.topology.links
 
         def is_site(site: int) -> bool:
@@ -117,18 +121,18 @@ class PathFinder:
 
 
 def _shortest(
-    graph: nx.MultiDiGraph,
+    graph: Graph,
     source: int,
     target: int,
     length: Callable[[int, float], float | None],
 ) -> tuple[int, ...] | None:
     """Shortest path as rows of links under `length(row, delay)`; None hides a link."""
 
-    def best(parallel: dict[int, dict[str, float]]) -> tuple[float, int] | None:
+    def best(parallel: dict[Any, dict[str, Any]]) -> tuple[float, int] | None:
         seen = [(length(row, data["length"]), row) for row, data in parallel.items()]
         return min(((ms, row) for ms, row in seen if ms is not None), default=None)
 
-    def weight(_: int, __: int, parallel: dict[int, dict[str, float]]) -> float | None:
+    def weight(_: int, __: int, parallel: dict[Any, dict[str, Any]]) -> float | None:
         found = best(parallel)
         return None if found is None else found[0]
 
@@ -138,7 +142,7 @@ def _shortest(
         sites = nx.dijkstra_path(graph, source, target, weight)
     except nx.NetworkXNoPath:
         return None
-    hops = [best(graph[a][b]) for a, b in zip(sites, sites[1:], strict=False)]
+    hops = [best(dict(graph[a][b])) for a, b in pairwise(sites)]
     return tuple(hop[1] for hop in hops if hop is not None)
 
 

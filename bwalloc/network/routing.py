@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -69,14 +70,17 @@ def explicit_path(
     known = topology.sites.name
     for site in sites:
         if site not in known:
-            raise TopologyError(f"{where}: there is no site '{site}'. {nearest(site, known)}")
+            msg = f"{where}: there is no site '{site}'. {nearest(site, known)}"
+            raise TopologyError(msg)
     ends = known[demands.source[row]], known[demands.target[row]]
     if len(sites) < 2 or (sites[0], sites[-1]) != ends:
-        raise TopologyError(f"{where}: must lead from '{ends[0]}' to '{ends[1]}'.")
+        msg = f"{where}: must lead from '{ends[0]}' to '{ends[1]}'."
+        raise TopologyError(msg)
     if len(set(sites)) < len(sites):
-        raise TopologyError(f"{where}: crosses a site twice.")
+        msg = f"{where}: crosses a site twice."
+        raise TopologyError(msg)
     filters = _filters(demands, row)
-    path = tuple(_hop(topology, a, b, where) for a, b in zip(sites, sites[1:], strict=False))
+    path = tuple(_hop(topology, a, b, where) for a, b in pairwise(sites))
     _check_filters(topology, path, sites, filters, where)
     return path
 
@@ -102,7 +106,8 @@ def _check_filters(
     for row in path:
         if not filters.allows_link(topology.links.encryption[row]):
             link = topology.links.name[row]
-            raise TopologyError(f"{where}: link '{link}' offers no {filters.encryption}.")
+            msg = f"{where}: link '{link}' offers no {filters.encryption}."
+            raise TopologyError(msg)
 
 
 def _filters(demands: Demands, row: int) -> Filters:

@@ -1,20 +1,25 @@
 """Environments as files: their schema, the catalogue, and the building of a `Scenario`."""
 
 from bwalloc.scenario.build import load_scenario
-from bwalloc.scenario.catalogue import list_scenarios
+from bwalloc.scenario.catalogue import find, list_scenarios
 from bwalloc.scenario.draw import draw_world, train_worlds
 from bwalloc.scenario.scenario import SPLITS, Scenario, Slots, Timing, build_slots
 from bwalloc.scenario.trace import trace_statistics, with_trace
+from bwalloc.scenario.workload import Part, Shift, Workload
 from bwalloc.scenario.world import World
 
 __all__ = [
     "SPLITS",
+    "Part",
     "Scenario",
+    "Shift",
     "Slots",
     "Timing",
+    "Workload",
     "World",
     "build_slots",
     "draw_world",
+    "find",
     "list_scenarios",
     "load_scenario",
     "trace_statistics",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,9 +120,11 @@ def _parse(path: Path, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise ScenarioError(f"{where}: is not valid TOML: {error}.") from None
+        msg = f"{where}: is not valid TOML: {error}."
+        raise ScenarioError(msg) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{where}: cannot be read ({error}).") from None
+        msg = f"{where}: cannot be read ({error})."
+        raise ScenarioError(msg) from None
 
 
 def _label(path: Path) -> str:
@@ -132,13 +134,15 @@ def _label(path: Path) -> str:
 
 
 @contextmanager
-def _named(where: str) -> Iterator[None]:
+def _named(where: str) -> Generator[None]:
     """Put the file before errors that do not name it."""
     try:
         yield
     except OSError as error:
-        raise ScenarioError(f"{where}: {error}") from None
+        msg = f"{where}: {error}"
+        raise ScenarioError(msg) from None
     except (ScenarioError, TopologyError, WorkloadError) as error:
         if str(error).startswith(where):
             raise
-        raise type(error)(f"{where}: {error}") from None
+        msg = f"{where}: {error}"
+        raise type(error)(msg) from None

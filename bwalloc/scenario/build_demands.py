@@ -11,15 +11,16 @@ import numpy as np
 from bwalloc.errors import ScenarioError, nearest
 from bwalloc.money import GroupLaw, ValueLaw
 from bwalloc.network import Demands
-from bwalloc.scenario.economics import Economics, economics_of
+from bwalloc.scenario.economics import economics_of
 
 if TYPE_CHECKING:
     from bwalloc.network import Topology
     from bwalloc.scenario.expand import DemandRow, Stream
     from bwalloc.scenario.schema import EnvFile
+    from bwalloc.workloads import TrafficClass
 
 
-def economics_by_row(env: EnvFile, rows: Sequence[DemandRow], where: str) -> list[Economics]:
+def economics_by_row(env: EnvFile, rows: Sequence[DemandRow], where: str) -> list[TrafficClass]:
     """The economics of each demand: those of its class."""
     classes = dict.fromkeys(row.section.traffic_class for row in rows)
     known = {name: economics_of(name, env.classes.get(name), where) for name in classes}
@@ -27,7 +28,7 @@ def economics_by_row(env: EnvFile, rows: Sequence[DemandRow], where: str) -> lis
 
 
 def build_demands(
-    rows: Sequence[DemandRow], topology: Topology, economics: Sequence[Economics]
+    rows: Sequence[DemandRow], topology: Topology, economics: Sequence[TrafficClass]
 ) -> Demands:
     """Demands in the order of `rows`."""
     site = {name: index for index, name in enumerate(topology.sites.name)}
@@ -47,14 +48,14 @@ def build_demands(
 
 
 def build_value_law(
-    economics: Sequence[Economics], streams: Sequence[Stream | None], churn_usd_per_gbps: float
+    economics: Sequence[TrafficClass], streams: Sequence[Stream | None], churn_usd_per_gbps: float
 ) -> ValueLaw:
     """Coefficients per demand; `streams` give the GPU price where value depends on it."""
     pieces = max(len(each.value_usd_per_gbit) for each in economics)
     value = np.zeros((len(economics), pieces))
     until = np.full((len(economics), pieces), np.inf)
     for row, (each, stream) in enumerate(zip(economics, streams, strict=True)):
-        worth = np.array(each.value_usd_per_gbit) * _price_factor(each, stream)
+        worth = each.value_at(stream.section.gpu_hour_usd) if stream else each.value_usd_per_gbit
         value[row, : len(worth)] = worth
         until[row, : len(each.value_until)] = each.value_until
     expiry = np.array([each.expiry_usd_per_gbit for each in economics])
@@ -70,12 +71,6 @@ def build_value_law(
         settle_usd_per_gbit=np.array(settle),
         churn_usd_per_gbps=churn_usd_per_gbps,
     )
-
-
-def _price_factor(economics: Economics, stream: Stream | None) -> float:
-    if economics.value_at_gpu_hour_usd is None or stream is None:
-        return 1.0
-    return stream.section.gpu_hour_usd / economics.value_at_gpu_hour_usd
 
 
 def build_groups(env: EnvFile, demands: Demands, where: str) -> GroupLaw:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from bwalloc.scenario.workload import Part, Shift, Workload
+from bwalloc.scenario.workload import Part, Shift, Traces, Workload
 from bwalloc.workloads import bulk_ingest, inference, kv_transfer
 from bwalloc.workloads.background import BackgroundSpec
 from bwalloc.workloads.bulk_ingest import BulkIngestSpec
@@ -59,6 +59,8 @@ def build_workload(
         bulk_ingest=_parts(columns, "bulk_ingest", _bulk_ingest),
         shifts=tuple(Shift(**shift.model_dump(exclude={"source"})) for shift in env.ood),
         entropy=entropy,
+        stream_scale=np.array([site_scale(env, stream.site) for stream in streams], float),
+        traces=Traces(),
     )
 
 

@@ -64,7 +64,8 @@ def find(name: str | Path, envs: str | Path | None = None) -> Path:
     if isinstance(name, Path) or text.endswith(".toml"):
         if Path(text).is_file():
             return Path(text)
-        raise ScenarioError(f"{text}: there is no such environment file. {REMEDY}")
+        msg = f"{text}: there is no such environment file. {REMEDY}"
+        raise ScenarioError(msg)
     names = [*known, *(key for key in ids if key)]
     raise unknown_name(kind="environment", name=text, known=names, remedy=REMEDY)
 

@@ -61,7 +61,7 @@ def expand_demands(env: EnvFile, topology: Topology, where: str) -> list[DemandR
 
 def _rows(key: str, section: DemandSection, topology: Topology, place: str) -> list[DemandRow]:
     ends = [
-        [site for site in _matching(pattern, topology, f"{place}.{side}", section.exclude)]
+        _matching(pattern, topology, f"{place}.{side}", section.exclude)
         for pattern, side in ((section.origin, "from"), (section.to, "to"))
     ]
     wide = [_is_pattern(section.origin), _is_pattern(section.to)]
@@ -74,7 +74,8 @@ def _rows(key: str, section: DemandSection, topology: Topology, place: str) -> l
             suffix = f"/{source}>{target}" if all(wide) else f"/{site}" if any(wide) else ""
             rows.append(DemandRow(key + suffix, source, target, site, section))
     if not rows:
-        raise ScenarioError(f"{place}: stands for no demand; check `from`, `to` and `exclude`.")
+        msg = f"{place}: stands for no demand; check `from`, `to` and `exclude`."
+        raise ScenarioError(msg)
     return rows
 
 

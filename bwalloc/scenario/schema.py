@@ -44,15 +44,15 @@ class MoneySection(Section):
 class ClassSection(Section):
     """Economics of one traffic class, where they differ from the defaults of the class.
 
-    `value_usd_per_gbit` is one number, or one per step of a concave ladder that ends at the
-    shares `value_until` of the work offered. With `value_at_gpu_hour_usd`, value is in proportion
-    to the GPU price of the demand's service, and holds at that price.
+    `value_usd_per_gbit` is one number, or one per piece of a concave ladder whose pieces end at
+    the shares `value_until` of the work offered, the last at `inf`. With `value_at_gpu_hour_usd`,
+    value grows with the GPU price of the demand's service, and holds at that price.
     """
 
     deadline_s: Duration | None = None
     budget_ms: Duration | None = None
     value_usd_per_gbit: Annotated[list[NonNegative], BeforeValidator(_listed)] | None = None
-    value_until: list[Annotated[float, Field(gt=0, le=1)]] | None = None
+    value_until: list[Annotated[float, Field(gt=0)]] | None = None
     value_at_gpu_hour_usd: Positive | None = None
     expiry_usd_per_gbit: NonNegative | None = None
     late_usd_per_gbit_s: NonNegative | None = None
@@ -92,12 +92,12 @@ class EnvFile(Section):
     money: MoneySection = MoneySection()
     network: NetworkSection
     tunnels: TunnelSection = TunnelSection()
-    classes: dict[str, ClassSection] = {}
+    classes: dict[str, ClassSection] = Field(default_factory=dict)
     requests: RequestSection = RequestSection()
     surge: SurgeSection = SurgeSection()
-    services: dict[str, ServiceSection] = {}
+    services: dict[str, ServiceSection] = Field(default_factory=dict)
     demands: Annotated[dict[str, DemandSection], Field(min_length=1)]
-    groups: dict[str, GroupSection] = {}
-    allocators: dict[str, dict[str, Finite]] = {}
-    action: dict[str, Finite] = {}
-    ood: list[ShiftSection] = []
+    groups: dict[str, GroupSection] = Field(default_factory=dict)
+    allocators: dict[str, dict[str, Finite]] = Field(default_factory=dict)
+    action: dict[str, Finite] = Field(default_factory=dict)
+    ood: list[ShiftSection] = Field(default_factory=list)

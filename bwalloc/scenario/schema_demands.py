@@ -22,9 +22,9 @@ class EndsSection(Section):
 
     origin: str = Field(alias="from")
     to: str
-    exclude: list[str] = []
+    exclude: list[str] = Field(default_factory=list)
     tenant: str = "default"
-    residency: list[str] = []
+    residency: list[str] = Field(default_factory=list)
     encryption: Literal["none", "macsec", "ipsec", "any"] = "none"
     floor_gbps: NonNegative = 0.0
 

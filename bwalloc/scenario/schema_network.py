@@ -73,13 +73,13 @@ class NetworkSection(Section):
     default_capacity_gbps: Positive | None = None
     default_delay_ms: NonNegative | None = None
     capacity_factor: Positive = 1.0
-    span_groups: dict[str, SpanGroupSection] = {}
-    sites: dict[str, SiteSection] = {}
-    spans: dict[str, SpanSection] = {}
+    span_groups: dict[str, SpanGroupSection] = Field(default_factory=dict)
+    sites: dict[str, SiteSection] = Field(default_factory=dict)
+    spans: dict[str, SpanSection] = Field(default_factory=dict)
 
 
 class TunnelSection(Section):
     """Tunnels: how many are searched per demand, and those given as lists of site names."""
 
     per_demand: Count = 3
-    explicit: dict[str, list[list[str]]] = {}
+    explicit: dict[str, list[list[str]]] = Field(default_factory=dict)

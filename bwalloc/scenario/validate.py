@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -43,8 +43,8 @@ _EXPECTED = {
 
 
 def validate(
-    model: type[Model], raw: Mapping[str, Any], where: str, overridden: set[str] = frozenset()
-) -> Model:  # type: ignore[assignment]
+    model: type[Model], raw: Mapping[str, Any], where: str, overridden: Collection[str] = ()
+) -> Model:
     """`raw` as a `model`.
 
     Raises:
@@ -60,7 +60,7 @@ def validate(
 
 
 def _sentence(
-    model: type[BaseModel], error: Mapping[str, Any], where: str, overridden: set[str]
+    model: type[BaseModel], error: Mapping[str, Any], where: str, overridden: Collection[str]
 ) -> str:
     path, known = _walk(model, error["loc"])
     if error["type"].startswith("union_tag"):

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
-    from jaxtyping import Int
+    from jaxtyping import Float, Int
 
-    from bwalloc.scenario.trace import SiteTrace
     from bwalloc.workloads.background import BackgroundSpec
     from bwalloc.workloads.bulk_ingest import BulkIngestSpec
     from bwalloc.workloads.inference import InferenceSpec
     from bwalloc.workloads.kv_transfer import KvTransferSpec
     from bwalloc.workloads.requests import RequestSpec
+    from bwalloc.workloads.traces import RequestTrace
     from bwalloc.workloads.video_uplink import VideoUplinkSpec
 
 Spec = TypeVar("Spec")
@@ -49,6 +49,14 @@ class Shift:
 
 
 @dataclass(frozen=True, slots=True)
+class Traces:
+    """Traces by class; that of `inference` drives `kv_transfer` too unless it has its own."""
+
+    inference: RequestTrace | None = None
+    kv_transfer: RequestTrace | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """The classes of a scenario, each as parts of equal law.
 
@@ -57,7 +65,8 @@ class Workload:
         shifts: Shifts of the `ood` split; episode `seed` gets `shifts[seed % len(shifts)]`.
         entropy: First 64 bits of the digest of the file without overrides. Overrides leave it as
             it is, so worlds before and after an override differ by what was overridden only.
-        trace: Requests to replay instead of drawing them.
+        stream_scale: How much larger than a mean site the site of each service is.
+        traces: Requests to replay instead of drawing them.
     """
 
     requests: RequestSpec | None
@@ -68,4 +77,5 @@ class Workload:
     bulk_ingest: tuple[Part[BulkIngestSpec], ...]
     shifts: tuple[Shift, ...]
     entropy: int
-    trace: SiteTrace | None = None
+    stream_scale: Float[np.ndarray, " services"]
+    traces: Traces

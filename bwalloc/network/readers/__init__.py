@@ -23,4 +23,5 @@ def read_topology(path: str | Path, **assumed: Any) -> Topology:
         return read_graphml(path, **assumed)
     if name.endswith(".json"):
         return read_node_link(path, **assumed)
-    raise TopologyError(f"{path}: expected a .graphml or node-link .json file, plain or .gz.")
+    msg = f"{path}: expected a .graphml or node-link .json file, plain or .gz."
+    raise TopologyError(msg)

@@ -15,9 +15,11 @@ def read_text(path: Path) -> str:
         data = path.read_bytes()
         return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
     except FileNotFoundError:
-        raise TopologyError(f"{path}: there is no such file.") from None
+        msg = f"{path}: there is no such file."
+        raise TopologyError(msg) from None
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise TopologyError(f"{path}: cannot be read ({error}).") from error
+        msg = f"{path}: cannot be read ({error})."
+        raise TopologyError(msg) from error
 
 
 def stem_of(path: Path) -> str:

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import networkx as nx
 
@@ -16,6 +16,9 @@ from bwalloc.network.topology import SITE_KINDS
 
 if TYPE_CHECKING:
     from bwalloc.network.topology import Topology
+
+Graph: TypeAlias = Any
+"""Any networkx graph, directed or not, with or without parallel edges."""
 
 FIBRE_MS_PER_KM = 0.0049
 """Light in silica fibre, refractive index 1.468 (ITU-T G.652): 4.9 microseconds per km."""
@@ -45,7 +48,7 @@ class Defaults:
 
 
 def from_networkx(
-    graph: nx.Graph,
+    graph: Graph,
     *,
     name: str = "graph",
     capacity_unit_gbps: float = 1.0,
@@ -75,7 +78,7 @@ def from_networkx(
     return build_topology(name, sites, spans)
 
 
-def to_networkx(topology: Topology) -> nx.MultiDiGraph:
+def to_networkx(topology: Topology) -> Graph:
     """The topology as a graph that `from_networkx` reads back."""
     sites, links = topology.sites, topology.links
     graph = nx.MultiDiGraph(name=topology.name)
@@ -94,7 +97,7 @@ def to_networkx(topology: Topology) -> nx.MultiDiGraph:
     return graph
 
 
-def _site_names(graph: nx.Graph) -> dict[Any, str]:
+def _site_names(graph: Graph) -> dict[Any, str]:
     """A unique name per node: its own, or its label, with its id where labels repeat."""
     wanted = {
         node: next((str(data[key]) for key in NAMES if data.get(key)), str(node))
@@ -128,11 +131,11 @@ def _number(data: Mapping[str, Any], keys: Iterable[str]) -> float:
 Ways = tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]
 
 
-def _undirected_pairs(graph: nx.Graph) -> list[tuple[Any, Any, Ways]]:
+def _undirected_pairs(graph: Graph) -> list[tuple[Any, Any, Ways]]:
     return [(a, b, (data, data)) for a, b, data in graph.edges(data=True) if a != b]
 
 
-def _directed_pairs(graph: nx.Graph) -> list[tuple[Any, Any, Ways]]:
+def _directed_pairs(graph: Graph) -> list[tuple[Any, Any, Ways]]:
     """Edges of a directed graph, the k-th from a to b joined with the k-th from b to a."""
     edges: dict[tuple[Any, Any], list[Mapping[str, Any]]] = {}
     for a, b, data in graph.edges(data=True):

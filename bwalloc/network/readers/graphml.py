@@ -25,13 +25,16 @@ def read(path: str | Path, **assumed: Any) -> Topology:
         TopologyError: If the file is absent, is no GraphML, or lacks capacities.
     """
     file = Path(path)
+    assumed = {"name": stem_of(file), **assumed}
     try:
         graph = nx.parse_graphml(read_text(file))
     except (ParseError, nx.NetworkXError, KeyError, ValueError) as error:
         if isinstance(error, TopologyError):
             raise
-        raise TopologyError(f"{file}: is not GraphML ({error}).") from None
+        msg = f"{file}: is not GraphML ({error})."
+        raise TopologyError(msg) from None
     try:
-        return from_networkx(graph, **{"name": stem_of(file), **assumed})
+        return from_networkx(graph, **assumed)
     except TopologyError as error:
-        raise TopologyError(f"{file}: {error}") from None
+        msg = f"{file}: {error}"
+        raise TopologyError(msg) from None

@@ -23,18 +23,23 @@ def read(path: str | Path, **assumed: Any) -> Topology:
         TopologyError: If the file is absent, is no node-link JSON, or lacks capacities.
     """
     file = Path(path)
+    assumed = {"name": stem_of(file), **assumed}
     try:
         data = json.loads(read_text(file))
     except json.JSONDecodeError as error:
-        raise TopologyError(f"{file}: is not JSON ({error}).") from None
+        msg = f"{file}: is not JSON ({error})."
+        raise TopologyError(msg) from None
     edges = next((key for key in ("links", "edges") if key in data), None)
     if not isinstance(data, dict) or edges is None or "nodes" not in data:
-        raise TopologyError(f"{file}: expected node-link JSON with 'nodes' and 'links' or 'edges'.")
+        msg = f"{file}: expected node-link JSON with 'nodes' and 'links' or 'edges'."
+        raise TopologyError(msg)
     try:
         graph = nx.node_link_graph(data, edges=edges)
     except (KeyError, TypeError, nx.NetworkXError) as error:
-        raise TopologyError(f"{file}: a node or an edge lacks {error}.") from None
+        msg = f"{file}: a node or an edge lacks {error}."
+        raise TopologyError(msg) from None
     try:
-        return from_networkx(graph, **{"name": stem_of(file), **assumed})
+        return from_networkx(graph, **assumed)
     except TopologyError as error:
-        raise TopologyError(f"{file}: {error}") from None
+        msg = f"{file}: {error}"
+        raise TopologyError(msg) from None
