@@ -14,7 +14,7 @@ from rich.table import Table
 from bwalloc.bench.env_speed import bench_env, peak_memory_mib
 from bwalloc.scenario import load_scenario
 
-app = App(help="Measure speed on this machine.")
+app = App(name="bench", help="Measure speed on this machine.")
 
 
 @app.command(name="env")

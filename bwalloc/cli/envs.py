@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bwalloc.scenario import Scenario, list_scenarios, load_scenario
 
-app = App(help="List the environments of the catalogue, or show one.")
+app = App(name="envs", help="List the environments of the catalogue, or show one.")
 
 
 @app.default

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,11 @@ from bwalloc.workloads.requests import draw_intensity
 
 if TYPE_CHECKING:
     from bwalloc.scenario.scenario import Scenario
+    from bwalloc.scenario.workload import Workload
     from bwalloc.workloads.requests import RequestSpec
+
+DrawPart: TypeAlias = Callable[..., np.ndarray]
+"""`draw` of a class: generator, spec, clock, intensity -> Gbit (steps, demands)."""
 
 PARTS = (
     "clock",
@@ -132,11 +136,7 @@ def _fill_requests(
         return
     intensity = draw_intensity(rng["requests"], _shifted(workload.requests, shift), clock)
     offsets_seed = int(rng["requests"].integers(1 << 62))
-    classes: tuple[tuple[str, tuple[Part[Any], ...], Callable[..., np.ndarray]], ...] = (
-        ("inference", workload.inference, inference.draw),
-        ("kv_transfer", workload.kv_transfer, kv_transfer.draw),
-    )
-    for name, parts, draw in classes:
+    for name, parts, draw in _request_driven(workload):
         is_traced = trace_of(workload.traces, name) is not None
         for part in parts:
             if is_traced:
@@ -145,6 +145,13 @@ def _fill_requests(
             for steps in _blocks(clock.steps, len(part.rows)):
                 asked = intensity[steps, part.stream]
                 gbit[steps, part.rows] = draw(rng[name], part.spec, clock, asked)
+
+
+def _request_driven(workload: Workload) -> list[tuple[str, tuple[Part[Any], ...], DrawPart]]:
+    return [
+        ("inference", workload.inference, inference.draw),
+        ("kv_transfer", workload.kv_transfer, kv_transfer.draw),
+    ]
 
 
 def _shifted(spec: RequestSpec, shift: Shift) -> RequestSpec:

@@ -80,10 +80,11 @@ def replay_requests(
         UnknownNameError: If there is no such split.
         TraceError: If the segment holds no request.
     """
-    start_s, length_s = _segment(trace, split)
+    start_s, end_s = _segment(trace, split)
+    length_s = end_s - start_s
     factors = as_column(scale, np.size(scale))
     offsets_s = rng.uniform(0.0, length_s, factors.size)
-    rows = _rows_of(trace, start_s, length_s, split)
+    rows = _rows_of(trace, start_s, end_s, split)
     rows = rows[trace.context_tokens[rows] >= least_context_tokens]
     edges_s = offsets_s + np.arange(clock.steps + 1)[:, None] * clock.step_s
     laps, part_s = np.divmod(edges_s, length_s)
@@ -156,16 +157,16 @@ def _total_gbit(trace: RequestTrace, spec: InferenceSpec | KvTransferSpec) -> fl
 
 
 def _segment(trace: RequestTrace, split: str) -> tuple[float, float]:
-    """Start and length of a split's segment, in seconds."""
+    """Start and end of a split's segment, in seconds."""
     if split not in SEGMENTS:
         raise unknown_name(kind="split", name=split, known=SEGMENTS, remedy="Use one of them.")
     begin, end = SEGMENTS[split]
-    return begin * trace.duration_s, (end - begin) * trace.duration_s
+    return begin * trace.duration_s, end * trace.duration_s
 
 
-def _rows_of(trace: RequestTrace, start_s: float, length_s: float, split: str) -> np.ndarray:
+def _rows_of(trace: RequestTrace, start_s: float, end_s: float, split: str) -> np.ndarray:
     """Rows within a segment; the last segment leaves out the request that ends the trace."""
-    first, last = np.searchsorted(trace.t_s, (start_s, start_s + length_s))
+    first, last = np.searchsorted(trace.t_s, (start_s, end_s))
     if first >= last:
         msg = f"Trace {trace.sha256[:12]}: the {split} segment holds no request. Use a longer one."
         raise TraceError(msg)

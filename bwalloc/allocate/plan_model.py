@@ -1,0 +1,198 @@
+"""The LP of a few intervals whose load is known, as sparse arrays for HiGHS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import highspy
+import numpy as np
+
+from bwalloc.errors import SolverError
+
+if TYPE_CHECKING:
+    from bwalloc.allocate.horizon import Clock, Units
+    from bwalloc.scenario import Scenario, World
+
+
+@dataclass
+class Model:
+    """Columns and rows of a minimisation, gathered block by block."""
+
+    cost: list[np.ndarray] = field(default_factory=list[np.ndarray])
+    upper: list[np.ndarray] = field(default_factory=list[np.ndarray])
+    row_upper: list[np.ndarray] = field(default_factory=list[np.ndarray])
+    entries: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = field(
+        default_factory=list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+    )
+    columns: int = 0
+    rows: int = 0
+
+    def add_columns(self, cost: np.ndarray, upper: np.ndarray | float = np.inf) -> np.ndarray:
+        """New columns from 0 to `upper`; returns their numbers."""
+        first, self.columns = self.columns, self.columns + len(cost)
+        self.cost.append(np.asarray(cost, np.float64))
+        self.upper.append(np.broadcast_to(np.asarray(upper, np.float64), (len(cost),)))
+        return np.arange(first, self.columns)
+
+    def add_rows(self, upper: np.ndarray) -> np.ndarray:
+        """New rows `<= upper`; returns their numbers."""
+        first, self.rows = self.rows, self.rows + len(upper)
+        self.row_upper.append(np.asarray(upper, np.float64))
+        return np.arange(first, self.rows)
+
+    def add_entries(self, rows: np.ndarray, columns: np.ndarray, value: float) -> None:
+        """The same coefficient at several places."""
+        self.entries.append((rows, columns, np.full(len(rows), value)))
+
+    def solve(self) -> tuple[np.ndarray, np.ndarray]:
+        """Column values and non-negative prices of the rows.
+
+        Raises:
+            SolverError: HiGHS did not reach optimality.
+        """
+        solver = highspy.Highs()
+        solver.setOptionValue("log_to_console", False)
+        solver.setOptionValue("output_flag", False)
+        solver.setOptionValue("threads", 1)
+        solver.passModel(self._lp())
+        solver.run()
+        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            msg = f"HiGHS stopped with {solver.getModelStatus()} on a plan of {self.columns} columns."
+            raise SolverError(msg)
+        solution = solver.getSolution()
+        return np.array(solution.col_value), np.maximum(-np.array(solution.row_dual), 0.0)
+
+    def _lp(self) -> highspy.HighsLp:
+        row, column, value = (np.concatenate(part) for part in zip(*self.entries, strict=True))
+        order = np.lexsort((row, column))
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = self.columns, self.rows
+        lp.col_cost_ = np.concatenate(self.cost)
+        lp.col_lower_, lp.col_upper_ = np.zeros(self.columns), np.concatenate(self.upper)
+        lp.row_lower_ = np.full(self.rows, -np.inf)
+        lp.row_upper_ = np.concatenate(self.row_upper)
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        counts = np.bincount(column, minlength=self.columns)
+        lp.a_matrix_.start_ = np.concatenate([[0], np.cumsum(counts)])
+        lp.a_matrix_.index_, lp.a_matrix_.value_ = row[order], value[order]
+        return lp
+
+
+class ChunkPlan:
+    """The plan of some intervals: work carried, rates of meters, prices of pools.
+
+    Attributes:
+        prices: USD per Gbit, (pools, substeps).
+        carried_gbit: by flat tunnel and interval.
+        meter_gbps: rate of each meter by interval; infinite for shared pools.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        world: World,
+        units: Units,
+        clock: Clock,
+        chunk: tuple[int, int],
+        refusal: np.ndarray,
+    ) -> None:
+        """Build and solve."""
+        self.scenario, self.network, self.timing = scenario, scenario.network, scenario.timing
+        self.units, self.clock, self.refusal = units, clock, refusal
+        self.first, self.last = (edge * self.timing.substeps for edge in chunk)
+        self.model = Model()
+        self.pools = self.network.pools()
+        self.substeps = self.last - self.first
+        self.pool_rows = self._capacity_rows(world, chunk)
+        self.served: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._work()
+        values, prices = self.model.solve()
+        self.prices = prices[self.pool_rows]
+        self.carried_gbit = self._carried(values)
+        self.meter_gbps = np.full((len(self.pools.link), self.meters.shape[1]), np.inf)
+        self.meter_gbps[~self.pools.is_shared] = values[self.meters]
+
+    def _capacity_rows(self, world: World, chunk: tuple[int, int]) -> np.ndarray:
+        """One row per pool and substep; rates of meters share the link of each interval."""
+        timing, pools = self.timing, self.pools
+        capacity = world.capacity_gbps[chunk[0] : chunk[1]].astype(np.float64)
+        room = np.repeat(capacity, timing.substeps, 0)[:, pools.link].T * timing.substep_s
+        room[~pools.is_shared] = 0.0
+        rows = self.model.add_rows(room.ravel()).reshape(room.shape)
+        meters = np.flatnonzero(~pools.is_shared)
+        links, link_of = np.unique(pools.link[meters], return_inverse=True)
+        intervals = chunk[1] - chunk[0]
+        rates = self.model.add_columns(np.zeros(len(meters) * intervals))
+        rates = rates.reshape(len(meters), intervals)
+        self.meters = rates
+        by_substep = np.repeat(rates, timing.substeps, 1)
+        self.model.add_entries(rows[meters].ravel(), by_substep.ravel(), -timing.substep_s)
+        if len(links):
+            sums = self.model.add_rows(capacity[:, links].T.ravel()).reshape(len(links), intervals)
+            self.model.add_entries(sums[link_of].ravel(), rates.ravel(), 1.0)
+        return rows
+
+    def _work(self) -> None:
+        """Columns of service: per unit, tunnel and substep of its window."""
+        units = self.units
+        inside = (units.start >= self.first) & (units.start < self.last)
+        law = self.network.law
+        curved = law.is_curved[units.demand]
+        rows = np.flatnonzero(inside)
+        unit_rows = np.full(len(units.demand), -1)
+        unit_rows[rows] = self.model.add_rows(units.gbit[rows])
+        self._pieces(np.flatnonzero(inside & curved))
+        length = np.minimum(units.end, self.last - 1) - units.start
+        for age in range(int(length[rows].max(initial=-1)) + 1):
+            self._serve(rows[length[rows] >= age], age, unit_rows)
+
+    def _pieces(self, rows: np.ndarray) -> None:
+        """Concave value: columns per piece, each at most its width, together at most the service."""
+        law, units = self.network.law, self.units
+        until = np.minimum(np.nan_to_num(law.value_until, posinf=1.0), 1.0)
+        width = np.diff(until, axis=1, prepend=0.0)
+        self.piece_rows = np.full(len(units.demand), -1)
+        self.piece_rows[rows] = self.model.add_rows(np.zeros(len(rows)))
+        demand, counted = units.demand[rows], self.clock.counted[units.start[rows]]
+        for piece in range(width.shape[1]):
+            value = law.value_usd_per_gbit[demand, piece] * counted
+            room = width[demand, piece] * units.gbit[rows]
+            columns = self.model.add_columns(-value, room)
+            self.model.add_entries(self.piece_rows[rows], columns, 1.0)
+
+    def _serve(self, rows: np.ndarray, age: int, unit_rows: np.ndarray) -> None:
+        law, units, network = self.network.law, self.units, self.network
+        demand, substep = units.demand[rows], units.start[rows] + age
+        counted = self.clock.counted[substep]
+        curved = law.is_curved[demand]
+        value = np.where(curved, 0.0, law.value_usd_per_gbit[demand, 0] * counted)
+        waited = self.clock.waited_s[substep] - self.clock.waited_s[units.start[rows]]
+        gain = value + self.refusal[rows] - law.late_usd_per_gbit_s[demand] * waited
+        for tunnel in range(network.n_tunnels):
+            here = np.flatnonzero(network.tunnels.exists[demand, tunnel])
+            egress = network.tunnels.egress_usd_per_gbit[demand[here], tunnel] * counted[here]
+            columns = self.model.add_columns(egress - gain[here] - TIE_BREAK * (age == 0))
+            flat = demand[here] * network.n_tunnels + tunnel
+            self.model.add_entries(unit_rows[rows[here]], columns, 1.0)
+            bent = curved[here]
+            self.model.add_entries(self.piece_rows[rows[here][bent]], columns[bent], -1.0)
+            for hop in range(self.pools.hops.shape[1]):
+                pool = self.pools.hops[flat, hop]
+                real = pool < len(self.pools.link)
+                at = self.pool_rows[pool[real], substep[here][real] - self.first]
+                self.model.add_entries(at, columns[real], 1.0)
+            self.served.append((flat, substep[here] // self.timing.substeps, columns))
+
+    def _carried(self, values: np.ndarray) -> np.ndarray:
+        """Planned work by flat tunnel and interval of the chunk, (flat tunnels, intervals)."""
+        first = self.first // self.timing.substeps
+        count = self.substeps // self.timing.substeps
+        carried = np.zeros((self.network.n_demands * self.network.n_tunnels, count))
+        for flat, interval, columns in self.served:
+            np.add.at(carried, (flat, interval - first), values[columns])
+        return carried
+
+
+TIE_BREAK = 1e-12
+"""Serving at once wins where waiting costs nothing."""
