@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Graph: TypeAlias = Any
 """A `networkx.MultiDiGraph` of rows of sites; the key of an edge is its row of links."""
 
+Length: TypeAlias = "Callable[[int, float], float | None]"
+"""Length of a link by row and delay; None hides the link."""
+
 REUSE_PENALTY = 4.0
 """How much longer a link looks per earlier tunnel of the demand that uses it."""
 
@@ -91,20 +94,37 @@ class PathFinder:
         self, graph: Graph, source: int, target: int, found: list[tuple[int, ...]], count: int
     ) -> list[tuple[int, ...]]:
         """Add shortest paths whose reused risk groups look longer, until `count` or no news."""
-        risk = self.topology.links.risk_group
-        uses = Counter(risk[row] for path in found for row in path)
-        for _ in range(4 * count):
-            if len(found) >= count:
-                break
-            path = _shortest(
-                graph, source, target, lambda row, ms: ms * (1 + REUSE_PENALTY * uses[risk[row]])
-            )
+        while len(found) < count:
+            length = self._penalised(found)
+            path = _shortest(graph, source, target, length)
+            if path in found:
+                path = self._detour(graph, source, target, found)
             if path is None:
                 break
-            uses.update(risk[row] for row in path)
-            if path not in found:
-                found.append(path)
+            found.append(path)
         return found
+
+    def _penalised(self, found: list[tuple[int, ...]], hidden: str | None = None) -> Length:
+        """Delay, longer per found path that shares the risk group; None for the hidden group."""
+        risk = self.topology.links.risk_group
+        uses = Counter(risk[row] for path in found for row in path)
+
+        def length(row: int, ms: float) -> float | None:
+            return None if risk[row] == hidden else ms * (1 + REUSE_PENALTY * uses[risk[row]])
+
+        return length
+
+    def _detour(
+        self, graph: Graph, source: int, target: int, found: list[tuple[int, ...]]
+    ) -> tuple[int, ...] | None:
+        """The shortest new path that leaves out one risk group of the found ones."""
+        risk, delay = self.topology.links.risk_group, self.topology.links.delay_ms
+        groups = dict.fromkeys(risk[row] for path in found for row in path)
+        around = [
+            _shortest(graph, source, target, self._penalised(found, group)) for group in groups
+        ]
+        new = [path for path in around if path is not None and path not in found]
+        return min(new, key=lambda path: float(delay[list(path)].sum()), default=None)
 
     def _allowed(self, source: int, target: int, filters: Filters) -> Graph:
         sites, links = self.topology.sites, self.topology.links
@@ -124,7 +144,7 @@ def _shortest(
     graph: Graph,
     source: int,
     target: int,
-    length: Callable[[int, float], float | None],
+    length: Length,
 ) -> tuple[int, ...] | None:
     """Shortest path as rows of links under `length(row, delay)`; None hides a link."""
 
