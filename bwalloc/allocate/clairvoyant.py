@@ -48,45 +48,60 @@ def plan_episode(scenario: Scenario, world: World, chunk_intervals: int | None =
         prices.append(plan.prices)
         carried.append(plan.carried_gbit)
         meters.append(plan.meter_gbps)
-    carried = _split_by_meter(scenario, np.concatenate(carried, 1), np.concatenate(meters, 1))
-    rates = _rates(scenario, carried, world)
+    rates = _guarantees(scenario, np.concatenate(carried, 2), np.concatenate(meters, 1))
+    rates = _filled(scenario, rates, world)
     return Plan(rates, bound_usd_per_h(scenario, world, np.concatenate(prices, 1)))
 
 
-def _split_by_meter(scenario: Scenario, carried: np.ndarray, meters: np.ndarray) -> np.ndarray:
-    """Planned work of each demand, split over its tunnels like the rates of their meters.
+def _guarantees(scenario: Scenario, carried: np.ndarray, meters: np.ndarray) -> np.ndarray:
+    """Rates by interval that let the network carry the planned work, (demands, tunnels, intervals).
 
-    The LP does not care which of two meters carries which class; the network does, because work
-    is split in fixed proportion and bursts need the room of both.
+    Each demand is guaranteed its highest planned substep. The LP does not care which of two meters
+    carries which class; the network does, since work is split in fixed proportion: so wants are
+    split like the rates of the meters. Inside a meter the dearer demands come first, and what
+    they leave unused in a substep is borrowed.
     """
-    network = scenario.network
+    network, timing = scenario.network, scenario.timing
+    shape = (*network.tunnels.exists.shape, timing.intervals, timing.substeps)
+    by_substep = carried.reshape(shape) / timing.substep_s
     padded = np.concatenate([meters, np.full_like(meters[:1], np.inf)])
-    width = padded[network.pools().hops].min(1).reshape(*network.tunnels.exists.shape, -1)
+    hops = network.pools().hops
+    width = padded[hops].min(1).reshape(shape[:3])
     width = np.where(network.tunnels.exists[:, :, None], width, 0.0)
-    by_tunnel = carried.reshape(width.shape)
-    total = by_tunnel.sum(1, keepdims=True)
-    metered = np.isfinite(width).all(1, keepdims=True) & (width.sum(1, keepdims=True) > TINY)
-    safe = np.where(metered, width, 1.0)
-    split = np.where(metered, total * safe / safe.sum(1, keepdims=True), by_tunnel)
-    return split.reshape(carried.shape)
+    metered = np.isfinite(width).all(1) & (width.sum(1) > TINY)
+    safe = np.where(metered[:, None], width, 1.0)
+    peak = by_substep.sum(1).max(2)[:, None] * safe / safe.sum(1, keepdims=True)
+    rates = np.where(metered[:, None], peak, by_substep.max(3))
+    return _dearest_first(scenario, rates.reshape(len(hops), -1), meters).reshape(shape[:3])
 
 
-def _rates(scenario: Scenario, carried_gbit: np.ndarray, world: World) -> np.ndarray:
-    """Rates in proportion to the planned work, scaled up until a link of each tunnel is full."""
+def _dearest_first(scenario: Scenario, rates: np.ndarray, meters: np.ndarray) -> np.ndarray:
+    """Cut the rates of each meter to what it has, the dearest demands last."""
+    network = scenario.network
+    value = np.repeat(network.law.value_usd_per_gbit[:, 0], network.n_tunnels)
+    hops, shared = network.pools().hops, network.pools().is_shared
+    for meter in np.flatnonzero(~shared):
+        rows = np.flatnonzero((hops == meter).any(1))
+        rows = rows[np.argsort(-value[rows], kind="stable")]
+        before = np.cumsum(rates[rows], 0) - rates[rows]
+        rates[rows] = np.clip(meters[meter] - before, 0.0, rates[rows])
+    return rates
+
+
+def _filled(scenario: Scenario, rates: np.ndarray, world: World) -> np.ndarray:
+    """Rates scaled until a link of each tunnel is full; (intervals, demands, tunnels)."""
     network = scenario.network
     capacity = world.capacity_gbps.astype(np.float64).T * SHRINK
-    rates = carried_gbit / scenario.timing.interval_s
     hops = network.flat_hops
+    flat = rates.reshape(len(hops), -1)
     for _ in range(FILL_ROUNDS):
-        load = np.zeros((network.n_links + 1, rates.shape[1]))
+        load = np.zeros((network.n_links + 1, flat.shape[1]))
         for hop in range(hops.shape[1]):
-            np.add.at(load, hops[:, hop], rates)
-        ratio = np.ones_like(load)
-        ratio[:-1] = capacity / np.maximum(load[:-1], 1e-9)
-        ratio[-1] = np.inf
-        rates = rates * np.minimum(ratio[hops].min(1), MOST)
-    shape = (rates.shape[1], *network.tunnels.exists.shape)
-    return rates.T.reshape(shape).astype(np.float32)
+            np.add.at(load, hops[:, hop], flat)
+        ratio = np.full_like(load, np.inf)
+        ratio[:-1] = capacity / np.maximum(load[:-1], TINY)
+        flat = flat * np.minimum(ratio[hops].min(1), MOST)
+    return flat.T.reshape(flat.shape[1], *network.tunnels.exists.shape).astype(np.float32)
 
 
 class ClairvoyantRule:

@@ -58,7 +58,9 @@ class Model:
         solver.passModel(self._lp())
         solver.run()
         if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            msg = f"HiGHS stopped with {solver.getModelStatus()} on a plan of {self.columns} columns."
+            msg = (
+                f"HiGHS stopped with {solver.getModelStatus()} on a plan of {self.columns} columns."
+            )
             raise SolverError(msg)
         solution = solver.getSolution()
         return np.array(solution.col_value), np.maximum(-np.array(solution.row_dual), 0.0)
@@ -84,7 +86,7 @@ class ChunkPlan:
 
     Attributes:
         prices: USD per Gbit, (pools, substeps).
-        carried_gbit: by flat tunnel and interval.
+        carried_gbit: by demand, tunnel and substep.
         meter_gbps: rate of each meter by interval; infinite for shared pools.
     """
 
@@ -182,16 +184,15 @@ class ChunkPlan:
                 real = pool < len(self.pools.link)
                 at = self.pool_rows[pool[real], substep[here][real] - self.first]
                 self.model.add_entries(at, columns[real], 1.0)
-            self.served.append((flat, substep[here] // self.timing.substeps, columns))
+            self.served.append((flat, substep[here] - self.first, columns))
 
     def _carried(self, values: np.ndarray) -> np.ndarray:
-        """Planned work by flat tunnel and interval of the chunk, (flat tunnels, intervals)."""
-        first = self.first // self.timing.substeps
-        count = self.substeps // self.timing.substeps
-        carried = np.zeros((self.network.n_demands * self.network.n_tunnels, count))
-        for flat, interval, columns in self.served:
-            np.add.at(carried, (flat, interval - first), values[columns])
-        return carried
+        """Planned work by demand, tunnel and substep of the chunk."""
+        shape = self.network.tunnels.exists.shape
+        carried = np.zeros((shape[0] * shape[1], self.substeps))
+        for flat, substep, columns in self.served:
+            np.add.at(carried, (flat, substep), values[columns])
+        return carried.reshape(*shape, self.substeps)
 
 
 TIE_BREAK = 1e-12

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bwalloc.allocate import CLASSICAL, REFERENCES
 from bwalloc.bench import tasks
@@ -17,6 +17,10 @@ from bwalloc.scenario import SPLITS
 
 DEFAULT_ALLOCATORS = (*CLASSICAL, *REFERENCES)
 LEGACY = "static-peak"
+CLAIRVOYANT = "clairvoyant"
+if TYPE_CHECKING:
+    from bwalloc.allocate.clairvoyant import Plan
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -61,15 +65,21 @@ def compare(
     names = _checked(allocators, chosen)
     tasks.scenario_of(chosen)
     result = Comparison(chosen)
-    work = [(tasks.run_bound, seed) for seed in chosen.seeds]
-    work += [(tasks.run_allocator, name) for name in sorted(names, key=_cost, reverse=True)]
+    played = [name for name in names if name != CLAIRVOYANT]
+    work: Work = [(tasks.run_plan, seed) for seed in chosen.seeds]
+    work += [(tasks.run_allocator, name) for name in sorted(played, key=_cost, reverse=True)]
+    plans: dict[int, Plan] = {}
     for done, (task, value) in enumerate(_run(chosen, work, jobs, result), start=1):
         if isinstance(task, int):
-            result.bound_usd_per_h[task] = value
+            plans[task] = value
+            result.bound_usd_per_h[task] = value.bound_usd_per_h
         else:
             result.played[task], result.decide_ms[task] = value
         if progress:
-            progress(f"bound {task}" if isinstance(task, int) else task, done, len(work))
+            progress(f"plan {task}" if isinstance(task, int) else task, done, len(work))
+    if CLAIRVOYANT in names and len(plans) == len(chosen.seeds):
+        ordered = [plans[seed] for seed in chosen.seeds]
+        result.played[CLAIRVOYANT] = tasks.run_clairvoyant(chosen, ordered)
     result.played = {name: result.played[name] for name in names if name in result.played}
     _leave_out(result, max_decide_ms)
     return result
@@ -90,7 +100,7 @@ def _checked(allocators: Sequence[str], setting: Setting) -> list[str]:
 
 def _cost(name: str) -> int:
     """Dear tasks start first, so that processes finish together."""
-    return {"clairvoyant": 3, "mpc": 2, "last-value-lp": 1}.get(name, 0)
+    return {"mpc": 2, "last-value-lp": 1}.get(name, 0)
 
 
 Work = list[tuple[Callable[..., Any], Any]]

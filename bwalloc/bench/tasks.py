@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bwalloc.allocate import REFERENCES, Rule, make_rule
+from bwalloc.allocate import make_rule
 from bwalloc.bench.play import Played, play
 from bwalloc.bench.timing import decide_ms
 from bwalloc.observe import History, measured
 from bwalloc.scenario import draw_world, load_scenario, train_worlds, with_trace
 
 if TYPE_CHECKING:
+    from bwalloc.allocate.clairvoyant import Plan
     from bwalloc.scenario import Scenario, World
 
 
@@ -75,26 +76,31 @@ def history_of(setting: Setting) -> History:
     return _history(setting.key())
 
 
-def run_allocator(
-    setting: Setting, name: str, *, timed: bool = True
-) -> tuple[Played, dict[str, float]]:
-    """Play one allocator over all episodes; also its time per decision."""
+def run_allocator(setting: Setting, name: str) -> tuple[Played, dict[str, float]]:
+    """Play one allocator over all episodes; also its time per decision (none for references)."""
     scenario, worlds = scenario_of(setting), worlds_of(setting)
     if name == "borrow-ideal":
-        scenario = borrowing_everywhere(scenario)
-    rule = _rule(setting, name, worlds)
+        free = borrowing_everywhere(scenario)
+        rule = make_rule("static", free.network, history_of(setting), scenario.tuned)
+        return play(free, rule, worlds), {}
+    rule = make_rule(name, scenario.network, history_of(setting), scenario.tuned)
     played = play(scenario, rule, worlds)
-    if name in REFERENCES or not timed:
-        return played, {}
     return played, decide_ms(scenario, rule, worlds[0])
 
 
-def run_bound(setting: Setting, seed: int) -> float:
-    """The proven bound of one episode, USD per hour."""
-    from bwalloc.allocate.bound import episode_bound
+def run_plan(setting: Setting, seed: int) -> Plan:
+    """Plan one episode with its future known, and prove its bound."""
+    from bwalloc.allocate.clairvoyant import plan_episode
 
     scenario = scenario_of(setting)
-    return float(episode_bound(scenario, draw_world(scenario, setting.split, seed)).net_usd_per_h)
+    return plan_episode(scenario, draw_world(scenario, setting.split, seed))
+
+
+def run_clairvoyant(setting: Setting, plans: Sequence[Plan]) -> Played:
+    """Execute the plans of all episodes in the simulator."""
+    from bwalloc.allocate.clairvoyant import ClairvoyantRule
+
+    return play(scenario_of(setting), ClairvoyantRule(plans), worlds_of(setting))
 
 
 def borrowing_everywhere(scenario: Scenario) -> Scenario:
@@ -103,13 +109,3 @@ def borrowing_everywhere(scenario: Scenario) -> Scenario:
     owned = replace(links, is_work_conserving=np.ones_like(links.is_work_conserving))
     topology = replace(scenario.network.topology, links=owned)
     return replace(scenario, network=replace(scenario.network, topology=topology))
-
-
-def _rule(setting: Setting, name: str, worlds: list[World]) -> Rule:
-    scenario = scenario_of(setting)
-    if name == "clairvoyant":
-        from bwalloc.allocate.clairvoyant import ClairvoyantRule
-
-        return ClairvoyantRule(scenario, worlds)
-    plain = "static" if name == "borrow-ideal" else name
-    return make_rule(plain, scenario.network, history_of(setting), scenario.tuned)
