@@ -13,6 +13,8 @@ from bwalloc.errors import ScenarioError, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 
+UNKNOWN = "extra_forbidden"
+
 _EXPECTED = {
     "greater_than": "a number above {gt}",
     "greater_than_equal": "a number of at least {ge}",
@@ -53,7 +55,8 @@ def validate(
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        # A misspelt key is also a missing one: say the misspelling first.
+        details = sorted(error.errors(include_url=False), key=lambda each: each["type"] != UNKNOWN)
         texts = [_sentence(model, detail, where, overridden) for detail in details]
     more = f" ({len(texts) - 1} more after this one.)" if len(texts) > 1 else ""
     raise ScenarioError(texts[0] + more)
@@ -69,7 +72,7 @@ def _sentence(
     place = f"{where}, {key or 'top level'}"
     if key in overridden:
         place += " (an override)"
-    if error["type"] == "extra_forbidden":
+    if error["type"] == UNKNOWN:
         return f"{place}: is no known key. {nearest(path[-1], known).replace('est:', 'est key:')}"
     if error["type"] in ("missing", "union_tag_not_found"):
         return f"{place}: is missing; add this key."

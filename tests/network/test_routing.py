@@ -1,5 +1,7 @@
 """Routing laws, on small networks worked by hand and on random ones."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -203,9 +205,7 @@ def test_laws_of_tunnels(topology):
             rows = [int(row) for row in hops if row < len(links.name)]
             visited = [int(links.source[rows[0]]), *(int(links.target[row]) for row in rows)]
             assert (names[visited[0]], names[visited[-1]]) == (source, target)
-            assert all(
-                links.target[a] == links.source[b] for a, b in zip(rows, rows[1:], strict=False)
-            )
+            assert all(links.target[a] == links.source[b] for a, b in pairwise(rows))
             assert len(set(visited)) == len(visited)
             seen.add(tuple(rows))
         assert len(seen) == tunnels.exists[demand].sum()
