@@ -43,7 +43,7 @@ TRAIN_SEEDS = 1_000_000
 """First seed of the episodes that stand for an operator's record."""
 
 BLOCK_CELLS = 32_768
-"""Cells (steps x demands) of request-driven classes drawn at a time; another number, another world."""
+"""Cells (steps x demands) of request-driven classes drawn at a time; it shapes the worlds."""
 
 
 def draw_world(scenario: Scenario, split: str, seed: int) -> World:
