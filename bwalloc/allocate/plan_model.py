@@ -150,7 +150,7 @@ class ChunkPlan:
             self._serve(rows[length[rows] >= age], age, unit_rows)
 
     def _pieces(self, rows: np.ndarray) -> None:
-        """Concave value: columns per piece, each at most its width, together at most the service."""
+        """Concave value: a column per piece, at most its width, together at most the service."""
         law, units = self.network.law, self.units
         until = np.minimum(np.nan_to_num(law.value_until, posinf=1.0), 1.0)
         width = np.diff(until, axis=1, prepend=0.0)

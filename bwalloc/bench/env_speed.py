@@ -11,7 +11,7 @@ import numpy as np
 
 from bwalloc.allocate import Ask, Decoder
 from bwalloc.scenario import Scenario, draw_world
-from bwalloc.sim import Episodes, Simulator
+from bwalloc.sim import Episodes, Simulator, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ def _ask(scenario: Scenario, batch: int) -> Ask:
     )
 
 
-def _advance(simulator: Simulator, decoder: Decoder, episodes: Episodes, state, ask: Ask):  # noqa: ANN001, ANN202
+def _advance(
+    simulator: Simulator, decoder: Decoder, episodes: Episodes, state: State, ask: Ask
+) -> State:
     rates = decoder(ask, episodes.capacity_gbps(state.interval))
     return simulator.step(state, rates, episodes).state

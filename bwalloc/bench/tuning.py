@@ -25,8 +25,8 @@ VALUE: dict[str, Range] = {
 SPACES: dict[str, dict[str, Range]] = {
     "static": {"factor": (0.3, 3.0, True)},
     "schedule": {"factor": (0.3, 3.0, True)},
-    "proportional": {"over": (0.5, 3.0, True)},
-    "max-min": {"over": (0.5, 3.0, True)},
+    "proportional": {"over": (0.05, 3.0, True)},
+    "max-min": {"over": (0.05, 3.0, True)},
     "strict-priority": {"over.*": (0.5, 10.0, True)},
     "autoscale": {
         "window": (2, 30, False),

@@ -2,5 +2,6 @@
 
 from bwalloc.sim.simulator import Episodes, Simulator, Step
 from bwalloc.sim.state import Flows, State
+from bwalloc.sim.telemetry import telemetry_of
 
-__all__ = ["Episodes", "Flows", "Simulator", "State", "Step"]
+__all__ = ["Episodes", "Flows", "Simulator", "State", "Step", "telemetry_of"]
