@@ -34,7 +34,6 @@ def run(
     jobs: int = 0,
     envs: Path | None = None,
     json_file: Annotated[Path | None, Parameter(name="--json")] = None,
-    report: Path | None = None,
 ) -> int:
     """Compare allocators on the same episodes, beside the references and a proven bound.
 
@@ -49,7 +48,6 @@ def run(
         jobs: processes; one per core by default.
         envs: a folder with environments of your own.
         json_file: write the results here.
-        report: write the HTML report here.
     """
     if not env:
         msg = "Name at least one environment: bwalloc compare metro-inference (bwalloc envs list)."
@@ -72,7 +70,7 @@ def run(
         comparisons.append(comparison)
         if comparison.interrupted:
             break
-    return _publish(comparisons, json_file, report)
+    return _publish(comparisons, json_file)
 
 
 def _compare_one(name: str, **options: Any) -> Comparison:
@@ -85,8 +83,8 @@ def _compare_one(name: str, **options: Any) -> Comparison:
         return compare(name, progress=tell, **options)
 
 
-def _publish(comparisons: list[Comparison], json_file: Path | None, report: Path | None) -> int:
-    """Print, write and report what was finished; 130 after Ctrl-C."""
+def _publish(comparisons: list[Comparison], json_file: Path | None) -> int:
+    """Print and write what was finished; 130 after Ctrl-C."""
     finished = [one for one in comparisons if "static-peak" in one.played]
     command = shlex.join(["bwalloc", *sys.argv[1:]])
     inputs: dict[str, Any] = {}
@@ -98,11 +96,6 @@ def _publish(comparisons: list[Comparison], json_file: Path | None, report: Path
     if json_file:
         _write(json_file, json.dumps(whole, indent=1))
         print(f"results: {json_file}")
-    if report and finished:
-        from bwalloc.bench.drawing import write_reports
-
-        for path in write_reports(report, finished, whole):
-            print(f"report: {path}")
     return INTERRUPTED if any(one.interrupted for one in comparisons) else 0
 
 

@@ -1,0 +1,55 @@
+"""Plans and bounds of episodes that were computed before, by hash of scenario, split and seed.
+
+Those of the first test episodes are shipped beside the environments; others are kept in the
+user's cache folder (`BWALLOC_CACHE`, else `XDG_CACHE_HOME`, else `~/.cache`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bwalloc.allocate.clairvoyant import Plan, plan_episode
+from bwalloc.scenario import draw_world
+from bwalloc.scenario.catalogue import shelves
+
+if TYPE_CHECKING:
+    from bwalloc.scenario import Scenario
+
+HALF_PRECISION = 1.0 - 5e-4
+"""Rates are kept in float16; scaled down by its rounding they still fit every link."""
+
+
+def cached_plan(scenario: Scenario, split: str, seed: int) -> Plan:
+    """The plan of an episode, read if it is known, else computed and kept."""
+    name = f"{scenario.digest[:16]}-{split}-{seed}.npz"
+    for folder in (*(shelf / "plans" for shelf in shelves()), user_folder()):
+        if (folder / name).is_file():
+            with np.load(folder / name, allow_pickle=False) as known:
+                rates = known["rates_gbps"].astype(np.float32)
+                return Plan(rates, float(known["bound_usd_per_h"]))
+    plan = plan_episode(scenario, draw_world(scenario, split, seed))
+    kept = (plan.rates_gbps * HALF_PRECISION).astype(np.float16)
+    _keep(user_folder() / name, kept, plan.bound_usd_per_h)
+    return Plan(kept.astype(np.float32), plan.bound_usd_per_h)
+
+
+def user_folder() -> Path:
+    """Where plans of this user are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(os.environ.get("BWALLOC_CACHE") or Path(base) / "bwalloc") / "plans"
+
+
+def _keep(path: Path, rates: np.ndarray, bound: float) -> None:
+    """Write through a temporary file; a folder that cannot be written is no error."""
+    draft = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("wb") as file:
+            np.savez_compressed(file, rates_gbps=rates, bound_usd_per_h=bound)
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
