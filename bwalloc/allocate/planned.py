@@ -21,15 +21,16 @@ class _LpRule:
 
     def __init__(self, context: Context, horizon: int, window: int) -> None:
         self.network = context.network
-        self.lp = ValueLp(context.network, horizon)
+        self.horizon = horizon
+        self.programmes: list[ValueLp] = []
         self.decoder = Decoder(context.network)
         self.margin = context.by_class("margin", 1.0)
         self.length = window
         self.history = Window(window)
 
     def reset(self, batch: int) -> None:
-        """Forget the window."""
-        del batch
+        """Forget the window; each episode has a programme, and so a warm start, of its own."""
+        self.programmes = [ValueLp(self.network, self.horizon) for _ in range(batch)]
         self.history = Window(self.length)
 
     def expected(self, readings: Readings) -> np.ndarray:
@@ -42,7 +43,7 @@ class _LpRule:
         load = self.expected(readings) * self.margin + FLOOR_GBPS
         queued = readings.queued_gbit.sum(1)
         columns = [
-            self.lp.solve(
+            self.programmes[b].solve(
                 load[:, :, b].astype(np.float64), queued[:, b], readings.capacity_gbps[:, b]
             )
             for b in range(load.shape[2])
@@ -83,6 +84,6 @@ class Mpc(_LpRule):
         """Recent mean decaying to the hourly mean."""
         recent = self.history.ewma(self.alpha)
         usual = self.hourly[(np.asarray(readings.hour_of_week) % 24).astype(int)].T
-        ahead = np.arange(self.lp.horizon, dtype=np.float32) * self.network.interval_s / 3600.0
+        ahead = np.arange(self.horizon, dtype=np.float32) * self.network.interval_s / 3600.0
         keep = np.exp(-ahead / self.tau_h).astype(np.float32)[:, None, None]
         return usual + (recent - usual) * keep

@@ -85,13 +85,13 @@ def _row(
 
 
 def attainment(comparison: Comparison, played: Played) -> dict[str, float]:
-    """Share of the offered work served within its delay budget, by class."""
+    """Share of the work that was served or expired which was served within its budget, by class."""
     demands = scenario_of(comparison.setting).network.demands
+    ended = played.served_gbit + played.expired_gbit
     return {
-        kind: _ratio(
-            played.attained_gbit[demands.rows_of(kind)], played.offered_gbit[demands.rows_of(kind)]
-        )
+        kind: _ratio(played.attained_gbit[rows], ended[rows])
         for kind in demands.classes
+        if len(rows := demands.rows_of(kind))
     }
 
 

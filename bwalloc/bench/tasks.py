@@ -14,7 +14,12 @@ from bwalloc.allocate import make_rule
 from bwalloc.bench.play import Played, play
 from bwalloc.bench.timing import decide_ms
 from bwalloc.observe import History, measured
-from bwalloc.scenario import draw_world, load_scenario, train_worlds, with_trace
+from bwalloc.scenario import (
+    draw_world,
+    load_scenario,
+    train_worlds,
+    with_trace,
+)
 
 if TYPE_CHECKING:
     from bwalloc.allocate.clairvoyant import Plan

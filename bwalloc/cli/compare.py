@@ -74,7 +74,8 @@ def run(
 
 
 def _compare_one(name: str, **options: Any) -> Comparison:
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    hidden = not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), transient=True, disable=hidden) as bar:
         task = bar.add_task(name, total=None)
 
         def tell(what: str, done: int, total: int) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ENDLESS_GBIT = 1e9
 """Stands for the unlimited last piece of the value law."""
+ENDLESS_S = 1e6
+"""Stands for a delay budget that nothing exceeds: infinity times no work would be no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def build_physics(scenario: Scenario) -> Physics:
         value_step=step,
         value_share=share,
         value_free=free,
-        budget_s=_column(demands.budget_ms / 1e3),
+        budget_s=_column(np.minimum(demands.budget_ms / 1e3, ENDLESS_S)),
         grace_s=_column(grace),
         delay_s=tunnels.delay_ms.astype(np.float32)[:, :, None] / np.float32(1e3),
         members=tuple(
