@@ -68,15 +68,15 @@ def test_digest_ignores_texts_and_tuned_constants(tmp_path):
 
     assert plain == digest(text.replace('title = "Tiny', 'title = "Small'))
     assert plain == digest(text.replace("reward_scale_usd = 0.1", "reward_scale_usd = 0.2"))
-    assert plain == digest(text + "\n[allocators.forecast]\nquantile = 0.9\n")
+    assert plain == digest(text + "\n[allocators.someone]\nquantile = 0.9\n")
     assert plain != digest(text.replace("capacity_gbps = 11.0", "capacity_gbps = 12.0"))
 
 
 def test_tuned_constants_are_there(tmp_path):
     path = tmp_path / "tiny-edge.toml"
-    path.write_text(find("tiny-edge").read_text() + "\n[allocators.forecast]\nquantile = 0.9\n")
+    path.write_text(find("tiny-edge").read_text() + "\n[allocators.someone]\nquantile = 0.9\n")
 
-    assert {"quantile": 0.9} == load_scenario(path).tuned["forecast"]
+    assert {"quantile": 0.9} == load_scenario(path).tuned["someone"]
 
 
 def test_groups_take_members_by_pattern(tmp_path):
