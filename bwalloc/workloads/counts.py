@@ -18,6 +18,7 @@ _PER_UNIT = 32  # tabled means per unit of mean
 _COUNTS = 32  # counts 0 to 31; P(more | mean 8) < 1e-10
 _WHOLE = 1 << 27  # an alias threshold that always keeps the column
 _LEAST_GAMMA_SHAPE = 0.8
+_BLOCK_CELLS = 16_384
 
 
 def poisson_counts(
@@ -32,18 +33,9 @@ def poisson_counts(
 
     Ref: Walker, ACM TOMS 3 (1977) 253-256.
     """
-    bits = rng.integers(0, 1 << 64, mean.shape, dtype=np.uint64).view(np.uint32)
-    bits = bits.reshape(*mean.shape, 2)
-    dither, pick = bits[..., 0], bits[..., 1]
-    grid = mean * np.float32(_PER_UNIT)
-    grid += dither * np.float32(2.0**-32)
-    cells = np.minimum(grid, np.float32(LARGEST_TABLED_MEAN * _PER_UNIT)).astype(np.int32)
-    cells *= _COUNTS
-    column = (pick & np.uint32(_COUNTS - 1)).view(np.int32)
-    cells += column
-    threshold, alias = _alias_tables()
-    keep = (pick >> np.uint32(5)) < threshold.take(cells)
-    counts = np.where(keep, column, alias.take(cells)).astype(np.float32)
+    counts = np.empty(mean.shape, np.float32)
+    for rows in _blocks(mean.shape):
+        _tabled_counts(rng, mean[rows], counts[rows])
     large = np.flatnonzero(mean > LARGEST_TABLED_MEAN)
     if large.size:
         counts.ravel()[large] = rng.poisson(mean.ravel()[large])
@@ -71,20 +63,64 @@ def summed_sizes(
     Ref: Wilson & Hilferty, PNAS 17 (1931) 684-688.
     """
     means = as_column(mean, counts.shape[1])
-    shape = np.maximum(counts, 1.0) * np.float32(1.0 / cv**2)
-    if cv**-2 < _LEAST_GAMMA_SHAPE:
-        return rng.standard_gamma(shape, dtype=np.float32) / shape * counts * means
+    sums = np.empty(counts.shape, np.float32)
+    draw = _exact_gammas if cv**-2 < _LEAST_GAMMA_SHAPE else _cubed_normals
+    for rows in _blocks(counts.shape):
+        shape = np.maximum(counts[rows], 1.0)
+        shape *= np.float32(1.0 / cv**2)
+        part = draw(rng, shape)
+        part *= counts[rows]
+        np.multiply(part, means, out=sums[rows])
+    return sums
+
+
+def _blocks(shape: tuple[int, ...]) -> list[slice]:
+    """Rows at a time, so that scratch arrays stay in the cache; draws do not depend on it."""
+    rows = max(1, _BLOCK_CELLS // max(1, shape[1]))
+    return [slice(first, first + rows) for first in range(0, shape[0], rows)]
+
+
+def _tabled_counts(
+    rng: np.random.Generator,
+    mean: Float[np.ndarray, "rows columns"],
+    counts: Float[np.ndarray, "rows columns"],
+) -> None:
+    """Write Poisson counts of means up to `LARGEST_TABLED_MEAN` into `counts`."""
+    bits = rng.integers(0, 1 << 64, mean.shape, dtype=np.uint64).view(np.uint32)
+    bits = bits.reshape(*mean.shape, 2)
+    dither, pick = bits[..., 0], bits[..., 1]
+    grid = mean * np.float32(_PER_UNIT)
+    grid += dither * np.float32(2.0**-32)
+    np.minimum(grid, np.float32(LARGEST_TABLED_MEAN * _PER_UNIT), out=grid)
+    cells = grid.astype(np.intp)
+    cells *= _COUNTS
+    column = pick & np.uint32(_COUNTS - 1)
+    cells += column
+    threshold, alias = _alias_tables()
+    keep = (pick >> np.uint32(5)) < threshold.take(cells)
+    counts[...] = np.where(keep, column.astype(np.uint8), alias.take(cells))
+
+
+def _exact_gammas(
+    rng: np.random.Generator, shape: Float[np.ndarray, "rows columns"]
+) -> Float[np.ndarray, "rows columns"]:
+    """Gammas of the given shapes and mean one."""
+    return rng.standard_gamma(shape, dtype=np.float32) / shape
+
+
+def _cubed_normals(
+    rng: np.random.Generator, shape: Float[np.ndarray, "rows columns"]
+) -> Float[np.ndarray, "rows columns"]:
+    """Wilson and Hilferty's stand-in for gammas of the given shapes and mean one."""
     ninth = np.float32(1.0 / 9.0) / shape
     root = np.sqrt(ninth)
-    root *= rng.standard_normal(counts.shape, dtype=np.float32)
+    root *= rng.standard_normal(shape.shape, dtype=np.float32)
     root -= ninth
     root += 1.0
     np.maximum(root, 0.0, out=root)
-    sums = root * root
-    sums *= root
-    sums *= counts
-    sums *= means
-    return sums
+    cubes = root * root
+    cubes *= root
+    return cubes
 
 
 @cache

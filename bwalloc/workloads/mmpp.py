@@ -21,8 +21,8 @@ STATE_RPS = (0.0, 6.81, 22.45)
 NEXT_STATE = ((0.954, 0.044, 0.002), (0.144, 0.783, 0.073), (0.051, 0.303, 0.646))
 
 _STATES_OF_MAP = np.array([(m % 3, m // 3 % 3, m // 9) for m in range(27)])
-# _COMPOSED[first * 27 + then] is the map that applies `first`, then `then`.
-_COMPOSED = (_STATES_OF_MAP[:, _STATES_OF_MAP] @ (1, 3, 9)).T.ravel()
+# _COMPOSED[27 * first + then] is 27 * (the map that applies `first`, then `then`).
+_COMPOSED = 27 * (_STATES_OF_MAP[:, _STATES_OF_MAP] @ (1, 3, 9)).T.ravel()
 _APPLIED = _STATES_OF_MAP.ravel()  # [map * 3 + state]
 
 
@@ -49,16 +49,17 @@ def _states(
     length = max(1, round(seconds**0.5))
     blocks = -(-seconds // length)
     maps = _maps(rng.random((blocks * length, columns), dtype=np.float32))
-    maps = maps.reshape(blocks, length, columns)
-    reached = np.empty((length, blocks, columns), np.intp)
-    reached[0] = maps[:, 0]
+    reached = maps.reshape(blocks, length, columns).transpose(1, 0, 2).astype(np.intp, order="C")
+    reached[0] *= 27
     for i in range(1, length):
-        _COMPOSED.take(reached[i - 1] * 27 + maps[:, i], out=reached[i])
+        reached[i] = _COMPOSED.take(reached[i - 1] + reached[i], mode="clip")
+    reached //= 9  # 3 * map
     entry = np.empty((blocks, columns), np.intp)
     entry[0] = start
     for b in range(1, blocks):
-        entry[b] = _APPLIED.take(reached[-1, b - 1] * 3 + entry[b - 1])
-    states = _APPLIED.take(reached * 3 + entry)
+        entry[b] = _APPLIED.take(reached[-1, b - 1] + entry[b - 1], mode="clip")
+    reached += entry
+    states = _APPLIED.take(reached)
     return states.transpose(1, 0, 2).reshape(-1, columns)[:seconds]
 
 

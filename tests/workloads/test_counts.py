@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from bwalloc.workloads import counts
 from bwalloc.workloads.counts import poisson_counts, summed_sizes
 
 
@@ -19,3 +20,16 @@ def test_sums_of_sizes_have_mean_and_spread_of_gammas(cv):
     assert (sums[:, 0] == 0).all()
     assert sums.mean(axis=0)[1:] == pytest.approx([100.0, 400.0], rel=0.03)
     assert sums.std(axis=0)[1:] == pytest.approx([100.0 * cv, 200.0 * cv], rel=0.04)
+
+
+def test_draws_do_not_depend_on_the_rows_worked_at_a_time(monkeypatch):
+    mean = np.random.default_rng(0).gamma(1.0, 4.0, (500, 7)).astype(np.float32)
+
+    def drawn(block):
+        monkeypatch.setattr(counts, "_BLOCK_CELLS", block)
+        rng = np.random.default_rng(1)
+        requests = counts.poisson_counts(rng, mean)
+        return [requests, *(counts.summed_sizes(rng, requests, 3.0, cv) for cv in (0.96, 2.0))]
+
+    for few, many in zip(drawn(50), drawn(10_000), strict=True):
+        np.testing.assert_array_equal(few, many)
