@@ -5,9 +5,11 @@ per Gbit and substep, any non-negative number. Relaxing the capacity of the pool
 can only raise the optimum (weak duality; Bertsekas, Nonlinear Programming, sec. 6.1). What is left
 decouples: each unit of work takes its best substep and tunnel or is refused; a shared link is worth
 price times capacity; a policed link gives its whole rate of an interval to the meter whose prices
-add up to most. Stall and churn are costs, so leaving them out is safe, and so is forgetting that
-rates split work in proportion and are decided before the load is known. All of it is evaluated
-here in float64; the LP that found the prices need not be solved well.
+add up to most. The room of the dear pieces of a curved demand is relaxed in the same way: what
+arrived in a substep gives room to whatever is served in it, old work included, and that room is
+sold at prices of its own. Stall and churn are costs, so leaving them out is safe, and so is
+forgetting that rates split work in proportion and are decided before the load is known. All of it
+is evaluated here in float64; the LP that found the prices need not be solved well.
 """
 
 from __future__ import annotations
@@ -16,7 +18,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.allocate.horizon import Clock, Units, clock_of, refusal_usd_per_gbit, units_of
+from bwalloc.allocate.horizon import (
+    Clock,
+    Pieces,
+    Units,
+    clock_of,
+    pieces_of,
+    refusal_usd_per_gbit,
+    units_of,
+)
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -24,7 +34,7 @@ if TYPE_CHECKING:
     from bwalloc.scenario import Scenario, World
 
 ROUNDING = 1e-5
-"""Relative slack for the float32 arithmetic of the simulator."""
+"""Slack for the float32 arithmetic of the simulator, relative to all money that moves."""
 
 
 def bound_usd_per_h(
@@ -40,10 +50,17 @@ def bound_usd_per_h(
     prices = np.maximum(np.asarray(prices, np.float64), 0.0)
     units, clock = units_of(scenario, world), clock_of(scenario)
     earned = _capacity_worth(scenario, world, prices) + _work_worth(scenario, prices, units, clock)
-    timing = scenario.timing
-    hours = timing.counted_h
     bill = float(scenario.network.spans.usd_per_h.sum())
-    return float(earned + ROUNDING * abs(earned)) / hours - bill
+    slack = ROUNDING * _gross_usd(scenario, units, clock)
+    return float(earned + slack) / scenario.timing.counted_h - bill
+
+
+def _gross_usd(scenario: Scenario, units: Units, clock: Clock) -> float:
+    """All money that could change hands, whatever its sign: what rounding is relative to."""
+    dearest = scenario.network.law.value_usd_per_gbit.max(1)
+    egress = scenario.network.tunnels.egress_usd_per_gbit.max(1, initial=0.0)
+    refused = refusal_usd_per_gbit(scenario, units, clock)
+    return float((units.gbit * ((dearest + egress)[units.demand] + refused)).sum())
 
 
 def _capacity_worth(scenario: Scenario, world: World, prices: np.ndarray) -> float:
@@ -60,12 +77,43 @@ def _capacity_worth(scenario: Scenario, world: World, prices: np.ndarray) -> flo
 
 
 def _work_worth(scenario: Scenario, prices: np.ndarray, units: Units, clock: Clock) -> float:
-    """Best response of all work to the prices."""
+    """Best response of all work to the prices of pools and to those of value pieces."""
     price = tunnel_price(scenario, prices, clock)
-    curved = scenario.network.law.is_curved[units.demand]
-    return _curved_worth(scenario, price, units, clock, curved) + _linear_worth(
-        scenario, price, units, clock, ~curved
-    )
+    pieces = pieces_of(scenario, units)
+    refused = -refusal_usd_per_gbit(scenario, units, clock)
+    net = pieces.endless[:, None] * clock.counted - price
+    rent = 0.0
+    for row in map(int, np.flatnonzero((pieces.width > 0).any(1))):
+        mine = units.demand == row
+        rent += _sell_pieces(net[row], row, pieces, clock, (units.start[mine], refused[mine]))
+    return rent + _best_service(scenario, net, units, clock, refused)
+
+
+def _sell_pieces(
+    net: np.ndarray,
+    row: int,
+    pieces: Pieces,
+    clock: Clock,
+    refused: tuple[np.ndarray, np.ndarray],
+) -> float:
+    """Price the dear pieces of one demand; add to `net` what a Gbit gains from them, return rent.
+
+    Any non-negative prices would do. These leave a Gbit no better off with a piece than without,
+    which is exact for work that cannot wait.
+    """
+    without = np.full(len(net), -np.inf)
+    np.maximum.at(without, refused[0], refused[1])
+    base = np.maximum(without, net)
+    offered, has_room = pieces.offered_gbit[row], pieces.offered_gbit[row] > 0
+    best, rent = net.copy(), 0.0
+    for extra, width in zip(pieces.extra[row], pieces.width[row], strict=True):
+        if width > 0:
+            gain = net + extra * clock.counted
+            surplus = np.maximum(gain[has_room] - base[has_room], 0.0)
+            rent += float(width * (surplus * offered[has_room]).sum())
+            best = np.where(has_room, np.maximum(best, np.minimum(gain, base)), best)
+    net[:] = best
+    return rent
 
 
 def tunnel_price(scenario: Scenario, prices: np.ndarray, clock: Clock) -> np.ndarray:
@@ -83,41 +131,22 @@ def tunnel_price(scenario: Scenario, prices: np.ndarray, clock: Clock) -> np.nda
     return cheapest
 
 
-def _curved_worth(
-    scenario: Scenario, price: np.ndarray, units: Units, clock: Clock, chosen: np.ndarray
+def _best_service(
+    scenario: Scenario, net: np.ndarray, units: Units, clock: Clock, refused: np.ndarray
 ) -> float:
-    """Concave classes are served in the substep they arrive in, piece by piece."""
-    law = scenario.network.law
-    refused = -refusal_usd_per_gbit(scenario, units, clock)[chosen]
-    demand, start, gbit = units.demand[chosen], units.start[chosen], units.gbit[chosen]
-    until = np.minimum(np.nan_to_num(law.value_until, posinf=1.0), 1.0)
-    width = np.diff(until, axis=1, prepend=0.0)
-    worth = (1.0 - width[demand].sum(1)) * refused
-    for piece in range(width.shape[1]):
-        value = law.value_usd_per_gbit[demand, piece] * clock.counted[start]
-        best = np.maximum(value - price[demand, start], refused)
-        worth = worth + width[demand, piece] * best
-    return float((worth * gbit).sum())
-
-
-def _linear_worth(
-    scenario: Scenario, price: np.ndarray, units: Units, clock: Clock, chosen: np.ndarray
-) -> float:
-    """Linear classes wait for the best substep of their window, or are refused."""
-    law = scenario.network.law
-    net = law.value_usd_per_gbit[:, :1] * clock.counted - price
-    net -= law.late_usd_per_gbit_s[:, None] * clock.waited_s[:-1]
-    best = -refusal_usd_per_gbit(scenario, units, clock)
-    waited = law.late_usd_per_gbit_s[units.demand] * clock.waited_s[units.start]
-    length = units.end - units.start
-    for age in range(int(length[chosen & (length < SHORT)].max(initial=-1)) + 1):
-        rows = np.flatnonzero(chosen & (length >= age) & (length < SHORT))
+    """Every unit waits for the best substep of its window, or is refused."""
+    late = scenario.network.law.late_usd_per_gbit_s
+    net = net - late[:, None] * clock.waited_s[:-1]
+    waited = late[units.demand] * clock.waited_s[units.start]
+    length, best = units.end - units.start, refused.copy()
+    for age in range(int(length[length < SHORT].max(initial=-1)) + 1):
+        rows = np.flatnonzero((length >= age) & (length < SHORT))
         served = net[units.demand[rows], units.start[rows] + age] + waited[rows]
         best[rows] = np.maximum(best[rows], served)
-    for row in np.flatnonzero(chosen & (length >= SHORT)):
+    for row in np.flatnonzero(length >= SHORT):
         window = net[units.demand[row], units.start[row] : units.end[row] + 1]
         best[row] = max(best[row], window.max() + waited[row])
-    return float((best * units.gbit)[chosen].sum())
+    return float((best * units.gbit).sum())
 
 
 SHORT = 64

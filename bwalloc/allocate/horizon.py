@@ -44,11 +44,40 @@ def units_of(scenario: Scenario, world: World) -> Units:
         start = np.concatenate([start, interval * timing.substeps])
         demand = np.concatenate([demand, rows])
         slot = np.concatenate([slot, entered])
-        gbit = np.concatenate([gbit, world.jobs_gbit[interval, rows, entered]])
+        gbit = np.concatenate([gbit, world.jobs_gbit[interval, rows, entered].astype(np.float64)])
     width = slots.width_substeps[demand]
     last = (start // np.maximum(width, 1) + slot + 1) * width - 1
     last = np.where(width > 0, last, total)
     return Units(demand, start, np.minimum(last, total - 1), gbit, last < total)
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The value law taken apart: an endless part, and dearer pieces with room by substep.
+
+    What a demand is served in a substep earns `endless` per Gbit; besides, piece `j` earns `extra`
+    on at most `width` times what arrived in that substep, whenever the served work itself arrived.
+    """
+
+    endless: Float[np.ndarray, " demands"]
+    extra: Float[np.ndarray, "demands pieces"]
+    width: Float[np.ndarray, "demands pieces"]
+    offered_gbit: Float[np.ndarray, "demands substeps"]
+
+
+def pieces_of(scenario: Scenario, units: Units) -> Pieces:
+    """Take the value law of a scenario apart; linear demands have no piece but the endless one."""
+    law, timing = scenario.network.law, scenario.timing
+    is_endless = np.isinf(law.value_until)
+    first = is_endless.argmax(1)[:, None]
+    beyond = np.take_along_axis(law.value_usd_per_gbit, first, 1)[:, 0]
+    endless = np.where(is_endless.any(1), beyond, 0.0)
+    finite = np.where(is_endless, 0.0, law.value_until)
+    width = np.where(is_endless, 0.0, np.diff(finite, axis=1, prepend=0.0))
+    extra = np.where(is_endless, 0.0, law.value_usd_per_gbit - endless[:, None])
+    offered = np.zeros((scenario.network.n_demands, timing.intervals * timing.substeps))
+    np.add.at(offered, (units.demand, units.start), units.gbit)
+    return Pieces(endless, extra, width, offered)
 
 
 @dataclass(frozen=True, slots=True)

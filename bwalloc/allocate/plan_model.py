@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import highspy
 import numpy as np
 
+from bwalloc.allocate.horizon import pieces_of
 from bwalloc.errors import SolverError
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Model:
         Raises:
             SolverError: HiGHS did not reach optimality.
         """
+        if not self.columns:
+            return np.zeros(0), np.zeros(self.rows)
         solver = highspy.Highs()
         solver.setOptionValue("log_to_console", False)
         solver.setOptionValue("output_flag", False)
@@ -103,6 +106,7 @@ class ChunkPlan:
         self.scenario, self.network, self.timing = scenario, scenario.network, scenario.timing
         self.units, self.clock, self.refusal = units, clock, refusal
         self.first, self.last = (edge * self.timing.substeps for edge in chunk)
+        self.pieces = pieces_of(scenario, units)
         self.model = Model()
         self.pools = self.network.pools()
         self.substeps = self.last - self.first
@@ -138,37 +142,35 @@ class ChunkPlan:
     def _work(self) -> None:
         """Columns of service: per unit, tunnel and substep of its window."""
         units = self.units
-        inside = (units.start >= self.first) & (units.start < self.last)
-        law = self.network.law
-        curved = law.is_curved[units.demand]
-        rows = np.flatnonzero(inside)
+        rows = np.flatnonzero((units.start >= self.first) & (units.start < self.last))
         unit_rows = np.full(len(units.demand), -1)
         unit_rows[rows] = self.model.add_rows(units.gbit[rows])
-        self._pieces(np.flatnonzero(inside & curved))
+        self._pieces()
         length = np.minimum(units.end, self.last - 1) - units.start
         for age in range(int(length[rows].max(initial=-1)) + 1):
             self._serve(rows[length[rows] >= age], age, unit_rows)
 
-    def _pieces(self, rows: np.ndarray) -> None:
-        """Concave value: a column per piece, at most its width, together at most the service."""
-        law, units = self.network.law, self.units
-        until = np.minimum(np.nan_to_num(law.value_until, posinf=1.0), 1.0)
-        width = np.diff(until, axis=1, prepend=0.0)
-        self.piece_rows = np.full(len(units.demand), -1)
-        self.piece_rows[rows] = self.model.add_rows(np.zeros(len(rows)))
-        demand, counted = units.demand[rows], self.clock.counted[units.start[rows]]
-        for piece in range(width.shape[1]):
-            value = law.value_usd_per_gbit[demand, piece] * counted
-            room = width[demand, piece] * units.gbit[rows]
-            columns = self.model.add_columns(-value, room)
-            self.model.add_entries(self.piece_rows[rows], columns, 1.0)
+    def _pieces(self) -> None:
+        """Dear pieces: at most their room by substep, together at most what is served in it."""
+        pieces = self.pieces
+        bent = np.flatnonzero((pieces.width > 0).any(1))
+        offered = pieces.offered_gbit[bent, self.first : self.last]
+        self.piece_rows = np.full((self.network.n_demands, self.substeps), -1)
+        self.piece_rows[bent] = self.model.add_rows(np.zeros(offered.size)).reshape(offered.shape)
+        counted = self.clock.counted[self.first : self.last]
+        for piece in range(pieces.width.shape[1]):
+            extra = pieces.extra[bent, piece][:, None] * counted
+            room = pieces.width[bent, piece][:, None] * offered
+            sold = room > 0
+            columns = self.model.add_columns(-extra[sold], room[sold])
+            self.model.add_entries(self.piece_rows[bent][sold], columns, 1.0)
 
     def _serve(self, rows: np.ndarray, age: int, unit_rows: np.ndarray) -> None:
         law, units, network = self.network.law, self.units, self.network
         demand, substep = units.demand[rows], units.start[rows] + age
         counted = self.clock.counted[substep]
-        curved = law.is_curved[demand]
-        value = np.where(curved, 0.0, law.value_usd_per_gbit[demand, 0] * counted)
+        value = self.pieces.endless[demand] * counted
+        piece_rows = self.piece_rows[demand, substep - self.first]
         waited = self.clock.waited_s[substep] - self.clock.waited_s[units.start[rows]]
         gain = value + self.refusal[rows] - law.late_usd_per_gbit_s[demand] * waited
         for tunnel in range(network.n_tunnels):
@@ -177,8 +179,8 @@ class ChunkPlan:
             columns = self.model.add_columns(egress - gain[here] - TIE_BREAK * (age == 0))
             flat = demand[here] * network.n_tunnels + tunnel
             self.model.add_entries(unit_rows[rows[here]], columns, 1.0)
-            bent = curved[here]
-            self.model.add_entries(self.piece_rows[rows[here][bent]], columns[bent], -1.0)
+            bent = piece_rows[here] >= 0
+            self.model.add_entries(piece_rows[here][bent], columns[bent], -1.0)
             for hop in range(self.pools.hops.shape[1]):
                 pool = self.pools.hops[flat, hop]
                 real = pool < len(self.pools.link)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import random_world, star
@@ -13,7 +15,7 @@ from bwalloc.allocate.bound import bound_usd_per_h
 from bwalloc.allocate.clairvoyant import ClairvoyantRule, plan_episode
 from bwalloc.bench.play import play
 from bwalloc.observe import measured
-from bwalloc.scenario import draw_world, load_scenario
+from bwalloc.scenario import build_slots, draw_world, load_scenario
 
 
 class RandomRule:
@@ -86,6 +88,85 @@ def test_any_prices_give_a_valid_bound(seed, scale):
     drawn = np.random.default_rng(seed).uniform(-scale, scale, shape)
     earned = money(scenario, ClairvoyantRule([plan]), [world])[0]
     assert earned <= bound_usd_per_h(scenario, world, drawn)
+
+
+class Steady:
+    """One share of every tunnel's narrowest link, always."""
+
+    def __init__(self, scenario, share):
+        flat = scenario.network.flat_hops
+        padded = np.append(scenario.network.links.capacity_gbps, np.inf)
+        crossing = np.bincount(flat.ravel(), minlength=len(padded))
+        self.rates = (padded / np.maximum(crossing, 1))[flat].min(1) * share
+        self.shape = scenario.network.tunnels.exists.shape
+
+    def reset(self, batch):
+        """Nothing to forget."""
+
+    def decide(self, readings):
+        """The same rates for every column."""
+        rates = self.rates.reshape(*self.shape, 1).astype(np.float32)
+        return np.repeat(rates, readings.offered_gbps.shape[1], 2)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    choke=st.floats(0, 2),
+    waits=st.sampled_from([1.0, 2.0, 8.0, 30.0, np.inf]),
+)
+def test_curved_work_that_waits_keeps_the_bound(seed, choke, waits):
+    """Old work served later is paid by the curve of the substep it is served in.
+
+    Prices that choke the substep of arrival alone make waiting the only way to earn.
+    """
+    scenario = star(1, 3, tunnels=1, policed_core=False, intervals=8, seed=seed)
+    slots = build_slots(np.full(3, waits), np.zeros(3, bool), scenario.timing)
+    scenario = replace(scenario, slots=slots)
+    scenario.network.links.capacity_gbps[:] = [50.0, 1.5]
+    world = random_world(scenario, seed)
+    world.arrivals_gbit[:, 1:] *= np.random.default_rng(seed).random((8, 9, 3)) < 0.3
+    world.arrivals_gbit[:, 0] += 4.0
+    prices = np.zeros((2, 80))
+    prices[1, 50::10] = choke * scenario.network.law.value_usd_per_gbit[0, 0]
+    plan = plan_episode(scenario, world)
+    least = min(plan.bound_usd_per_h, bound_usd_per_h(scenario, world, prices))
+    for rule in (Steady(scenario, 0.99), RandomRule(scenario.network, seed)):
+        assert money(scenario, rule, [world])[0] <= least
+    assert money(scenario, ClairvoyantRule([plan]), [world])[0] <= least
+
+
+def test_waiting_curved_work_by_hand():
+    """4 Gbit arrive every 10 s, 0.5 Gbit fit into a second, the price is v where work arrives.
+
+    Served at once, 0.5 Gbit earn v each; 3.5 Gbit served in the next seven seconds earn v / 10.
+    The bound sells 0.5 Gbit of capacity at v, and every Gbit may still wait and earn v / 10.
+    """
+    scenario = star(1, 1, tunnels=1, policed_core=False, intervals=8)
+    slots = build_slots(np.full(1, 8.0), np.zeros(1, bool), scenario.timing)
+    scenario = replace(scenario, slots=slots)
+    scenario.network.links.capacity_gbps[:] = [50.0, 0.5]
+    law = scenario.network.law
+    law.expiry_usd_per_gbit[:] = law.late_usd_per_gbit_s[:] = 0.0
+    value = law.value_usd_per_gbit[0, 0]
+    world = random_world(scenario, 0)
+    world.arrivals_gbit[:] = 0.0
+    world.arrivals_gbit[5:, 0] = 4.0
+    prices = np.zeros((2, 80))
+    prices[1, 50::10] = value
+    bound = bound_usd_per_h(scenario, world, prices)
+    assert bound == pytest.approx(0.9 * value * 360, rel=1e-3)
+    earned = money(scenario, Steady(scenario, 1 - 1e-6), [world])[0]
+    assert earned == pytest.approx(0.85 * value * 360, rel=1e-3)
+
+
+def test_fine_substeps_keep_the_bound():
+    """With substeps of half a second, video frames may wait for one."""
+    scenario = load_scenario("metro-inference", {"time.intervals": 36, "time.substeps": 20})
+    world = draw_world(scenario, "train", 3)
+    plan = plan_episode(scenario, world)
+    earned = money(scenario, ClairvoyantRule([plan]), [world])[0]
+    assert plan.bound_usd_per_h * 0.97 <= earned <= plan.bound_usd_per_h
 
 
 def test_without_contention_the_bound_is_the_value_of_all_work():
