@@ -1,0 +1,82 @@
+"""Puts the records into the templates, and the page into its file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from bwalloc.bench.report import figures
+from bwalloc.bench.report.bars import money_chart, regret_chart, summary_of
+from bwalloc.bench.report.curves import curves
+from bwalloc.bench.report.headline import headline
+from bwalloc.bench.report.map import network_map
+from bwalloc.bench.report.records import EnvReport, Report
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def write_report(path: Path | str, report: Report) -> Path:
+    """Write the page; whatever fails, a file that was there before stays as it was.
+
+    Args:
+        path: where; missing folders are made.
+        report: what to show.
+
+    Returns:
+        The path.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path = Path(path)
+    page = render_report(report)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        draft.write_text(page, encoding="utf-8")
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
+
+
+def render_report(report: Report) -> str:
+    """The page as text: one file, no script, no request."""
+    shown = [_shown(env) for env in report.environments]
+    tabs = max((len(one["map"].tabs) for one in shown if one["map"]), default=0)
+    template = _templates().get_template("report.html.j2")
+    return template.render(report=report, environments=shown, tabs=tabs)
+
+
+def _shown(env: EnvReport) -> dict[str, Any]:
+    """An environment and everything that is drawn of it."""
+    return {
+        "env": env,
+        "headline": headline(env),
+        "regret": regret_chart(env),
+        "money": money_chart(env),
+        "map": network_map(env.network) if env.network and env.network.sites else None,
+        "curves": curves(env.series) if env.series and len(env.series.hours) else None,
+    }
+
+
+def _templates() -> Environment:
+    loader = FileSystemLoader(TEMPLATES)
+    templates = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Any] = {
+        "amount": figures.amount,
+        "share": figures.share,
+        "fixed": figures.amount_fixed,
+        "summary": summary_of,
+    }
+    templates.filters.update(filters)
+    return templates
