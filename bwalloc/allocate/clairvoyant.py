@@ -14,6 +14,7 @@ from bwalloc.allocate.plan_model import ChunkPlan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bwalloc.allocate.horizon import Units
     from bwalloc.observe import Readings
     from bwalloc.scenario import Scenario, World
 
@@ -34,13 +35,13 @@ def plan_episode(scenario: Scenario, world: World, chunk_intervals: int | None =
     Args:
         scenario: the environment.
         world: the episode.
-        chunk_intervals: intervals per LP; by default a few, or all where work waits for long.
+        chunk_intervals: intervals per LP; by default a few, and where work waits for long as many
+            as `MOST_COLUMNS` allow: work that waits across an edge makes the bound looser.
     """
     units, clock = units_of(scenario, world), clock_of(scenario)
     refusal = refusal_usd_per_gbit(scenario, units, clock)
     intervals = scenario.timing.intervals
-    long_windows = int((units.end - units.start).max(initial=0)) > scenario.timing.substeps
-    size = chunk_intervals or (intervals if long_windows else CHUNK)
+    size = chunk_intervals or _chunk_size(scenario, units)
     prices, carried, meters = [], [], []
     for first in range(0, intervals, size):
         chunk = (first, min(first + size, intervals))
@@ -51,6 +52,22 @@ def plan_episode(scenario: Scenario, world: World, chunk_intervals: int | None =
     rates = _guarantees(scenario, np.concatenate(carried, 2), np.concatenate(meters, 1))
     rates = _filled(scenario, rates, world)
     return Plan(rates, bound_usd_per_h(scenario, world, np.concatenate(prices, 1)))
+
+
+def _chunk_size(scenario: Scenario, units: Units) -> int:
+    """Intervals per LP: `CHUNK`, doubled while work waits for longer and the LP stays small."""
+    timing = scenario.timing
+    waits = int((units.end - units.start).max(initial=0)) > timing.substeps
+    size = CHUNK
+    while waits and size < timing.intervals:
+        width = min(2 * size, timing.intervals) * timing.substeps
+        chunk = units.start // width
+        served = np.minimum(units.end, (chunk + 1) * width - 1) - units.start + 1
+        columns = np.bincount(chunk, served).max(initial=0) * scenario.network.n_tunnels
+        if columns > MOST_COLUMNS:
+            break
+        size *= 2
+    return min(size, timing.intervals)
 
 
 def _guarantees(scenario: Scenario, carried: np.ndarray, meters: np.ndarray) -> np.ndarray:
@@ -125,6 +142,8 @@ class ClairvoyantRule:
 
 
 CHUNK = 3
+MOST_COLUMNS = 60_000
+"""Of an LP whose work waits for long: HiGHS takes 1 to 30 s for it."""
 TINY = 1e-9
 FILL_ROUNDS = 3
 MOST = 1e3

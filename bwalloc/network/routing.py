@@ -35,6 +35,9 @@ def route(
         if name not in demands.name:
             msg = f"Tunnels are given for '{name}', which is no demand. "
             raise TopologyError(msg + nearest(name, demands.name))
+        if not given[name]:
+            msg = f"Demand '{name}' is given an empty list of tunnels: add one, or drop the list."
+            raise TopologyError(msg)
     finder = finder_for(topology)
     paths: list[list[tuple[int, ...]]] = []
     for row, name in enumerate(demands.name):

@@ -145,4 +145,5 @@ def _named(where: str) -> Generator[None]:
         if str(error).startswith(where):
             raise
         msg = f"{where}: {error}"
-        raise type(error)(msg) from None
+        is_law = isinstance(error, WorkloadError)
+        raise (ScenarioError if is_law else type(error))(msg) from None

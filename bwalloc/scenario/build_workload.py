@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from bwalloc.errors import ScenarioError, WorkloadError
+from bwalloc.scenario.build_specs import (
+    Column,
+    background_spec,
+    bulk_ingest_spec,
+    inference_spec,
+    kv_transfer_spec,
+    video_uplink_spec,
+)
 from bwalloc.scenario.workload import Part, Shift, Traces, Workload
-from bwalloc.workloads import bulk_ingest, inference, kv_transfer
-from bwalloc.workloads.background import BackgroundSpec
-from bwalloc.workloads.bulk_ingest import BulkIngestSpec
-from bwalloc.workloads.inference import InferenceSpec
-from bwalloc.workloads.kv_transfer import KvTransferSpec
 from bwalloc.workloads.requests import RequestSpec
-from bwalloc.workloads.video_uplink import VideoUplinkSpec
 
 if TYPE_CHECKING:
     from bwalloc.network import Topology
     from bwalloc.scenario.expand import DemandRow, Stream
     from bwalloc.scenario.schema import EnvFile
 
-TOKENS = {"chat": (1155.0, 211.0), "code": (2048.0, 28.0), "poisson": (1155.0, 211.0)}
-"""Mean prompt and answer in tokens: Azure LLM inference traces 2023 (CC-BY-4.0)."""
 
 Spec = TypeVar("Spec")
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One demand on its way into a spec: its row, its site's scale and zone, and its stream."""
-
-    row: int
-    demand: DemandRow
-    stream: int
-    of_stream: Stream | None
-    scale: float
-    utc_offset_h: float
 
 
 def build_workload(
@@ -52,11 +40,11 @@ def build_workload(
     columns = _columns(env, topology, rows, streams, stream_of)
     return Workload(
         requests=_requests(env, topology, streams) if streams else None,
-        inference=_parts(columns, "inference", _inference),
-        kv_transfer=_parts(columns, "kv_transfer", _kv_transfer),
-        video_uplink=_parts(columns, "video_uplink", _video_uplink),
-        background=_parts(columns, "background", _background),
-        bulk_ingest=_parts(columns, "bulk_ingest", _bulk_ingest),
+        inference=_parts(columns, "inference", inference_spec),
+        kv_transfer=_parts(columns, "kv_transfer", kv_transfer_spec),
+        video_uplink=_parts(columns, "video_uplink", video_uplink_spec),
+        background=_parts(columns, "background", background_spec),
+        bulk_ingest=_parts(columns, "bulk_ingest", bulk_ingest_spec),
         shifts=tuple(Shift(**shift.model_dump(exclude={"source"})) for shift in env.ood),
         entropy=entropy,
         stream_scale=np.array([site_scale(env, stream.site) for stream in streams], float),
@@ -71,7 +59,7 @@ def _columns(
     streams: Sequence[Stream],
     stream_of: Sequence[int],
 ) -> list[Column]:
-    zone = dict(zip(topology.sites.name, topology.sites.utc_offset_h, strict=True))
+    zone = _offsets(topology)
     return [
         Column(
             row=row,
@@ -79,10 +67,14 @@ def _columns(
             stream=stream,
             of_stream=streams[stream] if stream >= 0 else None,
             scale=site_scale(env, demand.site),
-            utc_offset_h=float(zone[demand.site]),
+            utc_offset_h=zone[demand.site],
         )
         for row, (demand, stream) in enumerate(zip(rows, stream_of, strict=True))
     ]
+
+
+def _offsets(topology: Topology) -> dict[str, float]:
+    return dict(zip(topology.sites.name, topology.sites.utc_offset_h.tolist(), strict=True))
 
 
 def site_scale(env: EnvFile, site: str) -> float:
@@ -92,7 +84,7 @@ def site_scale(env: EnvFile, site: str) -> float:
 
 
 def _requests(env: EnvFile, topology: Topology, streams: Sequence[Stream]) -> RequestSpec:
-    zone = dict(zip(topology.sites.name, topology.sites.utc_offset_h, strict=True))
+    zone = _offsets(topology)
     law = env.requests.model_dump(exclude={"source"})
     return RequestSpec(
         services=tuple(stream.name for stream in streams),
@@ -118,12 +110,26 @@ def _parts(
             alike.setdefault(tuple(_shared(column).items()), []).append(column)
     return tuple(
         Part(
-            spec=build(group, tuple(column.demand.name for column in group), dict(shared)),
+            spec=_built(build, group, dict(shared)),
             rows=np.array([column.row for column in group], np.int64),
             stream=np.array([column.stream for column in group], np.int64),
         )
         for shared, group in alike.items()
     )
+
+
+def _built(
+    build: Callable[[list[Column], tuple[str, ...], dict[str, Any]], Spec],
+    columns: list[Column],
+    shared: dict[str, Any],
+) -> Spec:
+    names = tuple(column.demand.name for column in columns)
+    try:
+        return build(columns, names, shared)
+    except WorkloadError as error:
+        sections = dict.fromkeys(f"demands.{name.split('/')[0]}" for name in names)
+        msg = f"{', '.join(sections)}: {error}"
+        raise ScenarioError(msg) from None
 
 
 SHARED = (
@@ -150,95 +156,3 @@ SHARED = (
 def _shared(column: Column) -> dict[str, Any]:
     section = column.demand.section
     return {name: getattr(section, name) for name in SHARED if hasattr(section, name)}
-
-
-def _each(columns: Sequence[Column], value: Callable[[Column], float]) -> np.ndarray:
-    return np.array([value(column) for column in columns], float)
-
-
-def _tokens(column: Column, index: int, said: float | None) -> float:
-    """Mean prompt (0) or answer (1): what the section says, else that of its service's kind."""
-    if said is not None or column.of_stream is None:
-        return said or TOKENS["chat"][index]
-    return TOKENS[column.of_stream.section.burst][index]
-
-
-def _rate_rps(column: Column) -> float:
-    return column.of_stream.section.rate_rps * column.scale if column.of_stream else 1.0
-
-
-def _inference(
-    columns: list[Column], names: tuple[str, ...], shared: dict[str, Any]
-) -> InferenceSpec:
-    def said(column: Column, key: str) -> float | None:
-        return getattr(column.demand.section, key)
-
-    context = _each(columns, lambda c: _tokens(c, 0, said(c, "mean_context_tokens")))
-    generated = _each(columns, lambda c: _tokens(c, 1, said(c, "mean_generated_tokens")))
-    direction = tuple(str(getattr(c.demand.section, "direction")) for c in columns)  # noqa: B009
-    unit = InferenceSpec(names, direction, 1.0, context, generated, **shared)
-    one = np.ones((1, len(columns)), np.float32)
-    per_request = inference.wire_gbit(unit, one, one * context, one * generated)[0]
-    scale = [
-        (said(c, "mean_gbps") or 0.0) * c.scale / (_rate_rps(c) * gbit) or 1.0
-        for c, gbit in zip(columns, per_request, strict=True)
-    ]
-    return InferenceSpec(names, direction, np.array(scale), context, generated, **shared)
-
-
-def _kv_transfer(
-    columns: list[Column], names: tuple[str, ...], shared: dict[str, Any]
-) -> KvTransferSpec:
-    def said(column: Column, key: str) -> Any:
-        return getattr(column.demand.section, key)
-
-    tokens = _each(columns, lambda c: _tokens(c, 0, said(c, "mean_tokens")))
-    per_token = _each(columns, lambda c: said(c, "bytes_per_token"))
-    wanted = _each(columns, lambda c: (said(c, "mean_gbps") or 0.0) * c.scale)
-    rate = _each(columns, _rate_rps)
-    scale = kv_transfer.scale_for_gbps(wanted, rate, tokens, per_token, shared["overhead"])
-    scale = np.where(wanted > 0, scale, 1.0)
-    return KvTransferSpec(names, scale, tokens, bytes_per_token=per_token, **shared)
-
-
-def _video_uplink(
-    columns: list[Column], names: tuple[str, ...], shared: dict[str, Any]
-) -> VideoUplinkSpec:
-    cameras = _each(columns, lambda c: getattr(c.demand.section, "cameras") * c.scale)  # noqa: B009
-    mbps = _each(columns, lambda c: getattr(c.demand.section, "wanted_mbps"))  # noqa: B009
-    return VideoUplinkSpec(names, cameras, mbps, **shared)
-
-
-def _background(
-    columns: list[Column], names: tuple[str, ...], shared: dict[str, Any]
-) -> BackgroundSpec:
-    gbps = _each(columns, lambda c: getattr(c.demand.section, "mean_gbps") * c.scale)  # noqa: B009
-    return BackgroundSpec(names, gbps, season=_seasons(columns), **_zone(columns), **shared)
-
-
-def _bulk_ingest(
-    columns: list[Column], names: tuple[str, ...], shared: dict[str, Any]
-) -> BulkIngestSpec:
-    def of(column: Column, key: str) -> Any:
-        return getattr(column.demand.section, key)
-
-    kept = {key: value for key, value in shared.items() if key != "cv"}
-    law: dict[str, Any] = {
-        "jobs_per_day": _each(columns, lambda c: of(c, "jobs_per_day")),
-        "ideal_gbps": _each(columns, lambda c: of(c, "ideal_gbps")),
-        "season": _seasons(columns),
-        **_zone(columns),
-        **kept,
-    }
-    unit = bulk_ingest.mean_gbps(BulkIngestSpec(names, **law))
-    wanted = _each(columns, lambda c: of(c, "mean_gbps") or 0.0)
-    scale = np.where(wanted > 0, wanted / unit, 1.0) * _each(columns, lambda c: c.scale)
-    return BulkIngestSpec(names, size_scale=scale, **law)
-
-
-def _seasons(columns: list[Column]) -> tuple[str, ...]:
-    return tuple(str(getattr(c.demand.section, "season")) for c in columns)  # noqa: B009
-
-
-def _zone(columns: list[Column]) -> dict[str, Any]:
-    return {"utc_offset_h": _each(columns, lambda c: c.utc_offset_h)}

@@ -143,7 +143,7 @@ def _fill_requests(
                 gbit[:, part.rows] = replay(workload, name, part, clock, split, offsets_seed)
                 continue
             for steps in _blocks(clock.steps, len(part.rows)):
-                asked = intensity[steps, part.stream]
+                asked = intensity[steps].take(part.stream, axis=1)  # keeps rows together
                 gbit[steps, part.rows] = draw(rng[name], part.spec, clock, asked)
 
 

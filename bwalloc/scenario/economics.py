@@ -52,6 +52,9 @@ def _check_ladder(economics: TrafficClass, place: str) -> None:
             f"{place}.value_until: got {len(until)} shares, expected {len(values)}, one per value."
         )
         raise ScenarioError(msg)
+    if not until or until[-1] != float("inf"):
+        msg = f"{place}.value_until: got {list(until)}, expected inf as the last share."
+        raise ScenarioError(msg)
     if list(values) != sorted(values, reverse=True) or list(until) != sorted(until):
         msg = f"{place}: values {list(values)} must fall and shares {list(until)} must rise."
         raise ScenarioError(msg)

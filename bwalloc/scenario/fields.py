@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
-Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Count: TypeAlias = Annotated[int, Field(ge=1)]
-Duration: TypeAlias = Annotated[float, Field(gt=0)]
+
+def _no_text(value: Any) -> Any:
+    """Refuse what pydantic would turn into a number: "3" and true are slips of the writer."""
+    if isinstance(value, bool | str):
+        msg = "a number"
+        raise ValueError(msg)
+    return value
+
+
+NO_TEXT = BeforeValidator(_no_text)
+"""Stands last in an annotation, so that it runs first."""
+
+Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False), NO_TEXT]
+Amount: TypeAlias = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False), NO_TEXT]
+"""How much is asked for; beyond the limit the draws would overflow."""
+NonNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False), NO_TEXT]
+Finite: TypeAlias = Annotated[float, Field(allow_inf_nan=False), NO_TEXT]
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), NO_TEXT]
+Count: TypeAlias = Annotated[int, Field(ge=1), NO_TEXT]
+Duration: TypeAlias = Annotated[float, Field(gt=0), NO_TEXT]
 """Seconds or milliseconds; `inf` means without end."""
 
 

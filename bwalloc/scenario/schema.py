@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bwalloc.scenario.fields import Count, Duration, Finite, NonNegative, Positive, Section
+from bwalloc.scenario.fields import NO_TEXT, Count, Duration, Finite, NonNegative, Positive, Section
 from bwalloc.scenario.schema_demands import DemandSection
 from bwalloc.scenario.schema_network import NetworkSection, TunnelSection
 from bwalloc.scenario.schema_requests import RequestSection, ServiceSection, SurgeSection
@@ -22,7 +22,7 @@ class TimeSection(Section):
     intervals: Count
     interval_s: Positive
     substeps: Count = 10
-    warmup_intervals: Annotated[int, Field(ge=0)] = 30
+    warmup_intervals: Annotated[int, Field(ge=0), NO_TEXT] = 30
 
     @model_validator(mode="after")
     def _counts_something(self) -> Self:
@@ -52,7 +52,7 @@ class ClassSection(Section):
     deadline_s: Duration | None = None
     budget_ms: Duration | None = None
     value_usd_per_gbit: Annotated[list[NonNegative], BeforeValidator(_listed)] | None = None
-    value_until: list[Annotated[float, Field(gt=0)]] | None = None
+    value_until: list[Annotated[float, Field(gt=0), NO_TEXT]] | None = None
     value_at_gpu_hour_usd: Positive | None = None
     expiry_usd_per_gbit: NonNegative | None = None
     late_usd_per_gbit_s: NonNegative | None = None

@@ -6,10 +6,10 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from bwalloc.scenario.fields import NonNegative, Positive, Section, Share
+from bwalloc.scenario.fields import NO_TEXT, Amount, NonNegative, Positive, Section, Share
 from bwalloc.scenario.schema_requests import Season
 
-Overhead = Annotated[float, Field(ge=1, le=2)]
+Overhead = Annotated[float, Field(ge=1, le=2), NO_TEXT]
 
 
 class EndsSection(Section):
@@ -35,7 +35,7 @@ class InferenceDemand(EndsSection):
     traffic_class: Literal["inference"] = Field(alias="class")
     direction: Literal["up", "down"]
     service: str | None = None
-    mean_gbps: Positive | None = None
+    mean_gbps: Amount | None = None
     mean_context_tokens: Positive | None = None
     mean_generated_tokens: Positive | None = None
     bytes_per_generated_token: Positive = 250.0
@@ -47,9 +47,9 @@ class KvTransferDemand(EndsSection):
 
     traffic_class: Literal["kv_transfer"] = Field(alias="class")
     service: str | None = None
-    mean_gbps: Positive | None = None
+    mean_gbps: Amount | None = None
     mean_tokens: Positive | None = None
-    token_cv: Annotated[float, Field(ge=0.01, le=20)] = 0.96
+    token_cv: Annotated[float, Field(ge=0.01, le=20), NO_TEXT] = 0.96
     bytes_per_token: Positive = 70_272.0
     threshold_tokens: NonNegative = 0.0
     overhead: Overhead = 1.05
@@ -59,9 +59,9 @@ class VideoUplinkDemand(EndsSection):
     """Cameras of a site."""
 
     traffic_class: Literal["video_uplink"] = Field(alias="class")
-    cameras: Positive = 150.0
+    cameras: Amount = 150.0
     wanted_mbps: Positive = 4.0
-    cv: Annotated[float, Field(ge=0, le=3)] = 0.15
+    cv: Annotated[float, Field(ge=0, le=3), NO_TEXT] = 0.15
     tau_s: Positive = 10.0
     event_duty: Share = 0.2
     event_mean_s: Positive = 60.0
@@ -74,9 +74,9 @@ class BackgroundDemand(EndsSection):
     """Best effort. `mean_gbps` is the mean of a site of scale 1."""
 
     traffic_class: Literal["background"] = Field(alias="class")
-    mean_gbps: Positive
-    cv: Annotated[float, Field(ge=0, le=3)] = 0.22
-    acf_1h: Annotated[float, Field(gt=0, lt=1)] = 0.92
+    mean_gbps: Amount
+    cv: Annotated[float, Field(ge=0, le=3), NO_TEXT] = 0.22
+    acf_1h: Annotated[float, Field(gt=0, lt=1), NO_TEXT] = 0.92
     season: Season = "flat"
 
 
@@ -84,15 +84,15 @@ class BulkIngestDemand(EndsSection):
     """Transfers with deadlines. With `mean_gbps`, sizes are scaled to that mean."""
 
     traffic_class: Literal["bulk_ingest"] = Field(alias="class")
-    mean_gbps: Positive | None = None
-    jobs_per_day: Positive = 6.0
+    mean_gbps: Amount | None = None
+    jobs_per_day: Amount = 6.0
     median_gb: Positive = 200.0
-    sigma: Annotated[float, Field(gt=0, le=4)] = 1.8
+    sigma: Annotated[float, Field(gt=0, le=4), NO_TEXT] = 1.8
     cap_gb: Positive = 50_000.0
     season: Season = "office"
     night_share: Share = 0.3
-    slack_low: Annotated[float, Field(ge=1)] = 1.5
-    slack_high: Annotated[float, Field(ge=1)] = 12.0
+    slack_low: Annotated[float, Field(ge=1), NO_TEXT] = 1.5
+    slack_high: Annotated[float, Field(ge=1), NO_TEXT] = 12.0
     ideal_gbps: Positive = 10.0
     overhead: Overhead = 1.05
 

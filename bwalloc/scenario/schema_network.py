@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bwalloc.scenario.fields import Count, Finite, NonNegative, Positive, Section
+from bwalloc.scenario.fields import NO_TEXT, Amount, Count, Finite, NonNegative, Positive, Section
 
 Enforcement = Literal["work_conserving", "policed"]
 Encryption = Literal["none", "macsec", "ipsec"]
@@ -18,8 +18,8 @@ class SiteSection(Section):
 
     kind: Literal["edge", "hub", "cloud", "gpu"] | None = None
     region: str | None = None
-    utc_offset_h: Annotated[float, Field(ge=-12, le=14)] | None = None
-    scale: Positive = 1.0
+    utc_offset_h: Annotated[float, Field(ge=-12, le=14), NO_TEXT] | None = None
+    scale: Amount = 1.0
     x: Finite | None = None
     y: Finite | None = None
 

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bwalloc.scenario.fields import NonNegative, Positive, Section
+from bwalloc.scenario.fields import NO_TEXT, Amount, NonNegative, Positive, Section
 
 Burst = Literal["chat", "code", "poisson"]
 Season = Literal["flat", "m-large", "m-small", "mm-image", "office", "b2b", "consumer", "night"]
-Deviation = Annotated[float, Field(ge=0, le=3, allow_inf_nan=False)]
+Deviation = Annotated[float, Field(ge=0, le=3, allow_inf_nan=False), NO_TEXT]
 
 
 class ServiceSection(Section):
@@ -19,7 +19,7 @@ class ServiceSection(Section):
     sites: str | list[str]
     burst: Burst = "chat"
     season: Season = "flat"
-    rate_rps: Positive
+    rate_rps: Amount
     gpu_hour_usd: Positive = 2.5
 
 
@@ -34,11 +34,11 @@ class RequestSection(Section):
     code_slow_sd: Deviation = 0.4
     slow_tau_s: Positive = 600.0
     fast_tau_s: Positive = 30.0
-    churn: Annotated[float, Field(ge=0, le=1)] = 0.0
+    churn: Annotated[float, Field(ge=0, le=1), NO_TEXT] = 0.0
 
 
 class SurgeSection(Section):
     """Surges of the request rates; `scale` multiplies how far a surge rises above one."""
 
-    per_day: Annotated[float, Field(ge=0, le=100)] = 0.5
+    per_day: Annotated[float, Field(ge=0, le=100), NO_TEXT] = 0.5
     scale: NonNegative = 1.0

@@ -38,6 +38,7 @@ _EXPECTED = {
     "list_type": "a list",
     "tuple_type": "a list",
     "too_short": "at least {min_length} in it",
+    "too_long": "at most {max_length} in it",
     "value_error": "{error}",
     "assertion_error": "{error}",
     "union_tag_invalid": "one of {expected_tags}",

@@ -38,6 +38,9 @@ CASES = [
         'mean_gbps = "much"',
         ["demands.kv_transfer-up.mean_gbps", "got 'much'", "expected a number"],
     ),
+    ("mean_gbps = 3.0", 'mean_gbps = "3.0"', ["got '3.0'", "expected a number"]),
+    ("mean_gbps = 3.0", "mean_gbps = 1e300", ["kv_transfer-up.mean_gbps", "at most 1000000"]),
+    ("substeps = 10", "substeps = true", ["time.substeps", "got True", "expected a number"]),
     ("mean_gbps = 3.0", "mean_gbs = 3.0", ["mean_gbs", "Nearest key: 'mean_gbps'"]),
     (
         'class = "kv_transfer"',
@@ -61,6 +64,22 @@ CASES = [
     ('group = "core"', 'group = "cor"', ["network.spans.hub--cloud.group", "Nearest: 'core'"]),
     ('why = "Owned fibre', 'why_not = "Owned fibre', ["network.span_groups.access.why"]),
     ("value_usd_per_gbit = 2e-4", "value_usd_per_gbit = [2e-4, 1e-4]", ["value_until", "got 1 sh"]),
+    (
+        "value_usd_per_gbit = 2e-4",
+        "value_usd_per_gbit = [2e-4, 1e-4]\nvalue_until = [0.2, 0.5]",
+        ["classes.bulk_ingest.value_until", "expected inf as the last share"],
+    ),
+    (
+        "slack_high = 6.0",
+        "slack_high = 1.0",
+        ["demands.bulk_ingest-up", "slack_high: got 1", "from 1.5"],
+    ),
+    (
+        "cameras = 100.0",
+        "cameras = 100.0\nwanted_mbps = 20.0",
+        ["demands.video_uplink-up", "wanted_mbps: got 20", "from 0 to 8"],
+    ),
+    ('ends = ["edge-1", "hub"]', 'ends = ["edge-1", "hub", "cloud"]', ["ends", "at most 2 in it"]),
     ("deadline_s = 600.0", "deadline_s = 0.0", ["classes.bulk_ingest.deadline_s", "above 0"]),
     ('absent_class = "bulk_ingest"', 'absent_class = "bulk"', ["'bulk' is no traffic class"]),
     ('burst = "code"', 'burst = "cod"', ["services.code.burst", "Nearest: 'code'"]),
@@ -81,6 +100,14 @@ def test_tunnel_through_a_missing_site(tmp_path):
 
     assert isinstance(caught.value, TopologyError)
     assert "there is no site 'hob'. Nearest: 'hub'" in str(caught.value)
+
+
+def test_empty_list_of_tunnels(tmp_path):
+    explicit = '\nexplicit = { "kv_transfer-up/edge-1" = [] }'
+    caught = broken(tmp_path, "per_demand = 1", "per_demand = 1" + explicit)
+
+    assert isinstance(caught.value, TopologyError)
+    assert "'kv_transfer-up/edge-1' is given an empty list of tunnels" in str(caught.value)
 
 
 def test_unreachable_demand(tmp_path):
