@@ -29,9 +29,9 @@ $(READY): pyproject.toml constraints.txt
 	.venv-demo/bin/python $(PIP) install -q -c constraints.txt -e .
 	touch $@
 
-demo: $(DEMO_READY)  ## compare the allocators on metro-inference, write reports/metro-inference.json
+demo: $(DEMO_READY)  ## compare the allocators on metro-inference, write reports/metro-inference.{json,html}
 	mkdir -p reports
-	$(DEMO_BIN)/bwalloc compare metro-inference --json reports/metro-inference.json
+	$(DEMO_BIN)/bwalloc compare metro-inference --json reports/metro-inference.json --report reports/metro-inference.html
 
 test: $(READY)  ## the whole suite, slow and real-network tests included
 	$(BIN)/python -m pytest -q -n 2 -m ""

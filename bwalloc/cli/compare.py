@@ -34,6 +34,7 @@ def run(
     jobs: int = 0,
     envs: Path | None = None,
     json_file: Annotated[Path | None, Parameter(name="--json")] = None,
+    report: Annotated[Path | None, Parameter(name="--report")] = None,
 ) -> int:
     """Compare allocators on the same episodes, beside the references and a proven bound.
 
@@ -48,6 +49,7 @@ def run(
         jobs: processes; one per core by default.
         envs: a folder with environments of your own.
         json_file: write the results here.
+        report: draw the results here, one HTML file.
     """
     if not env:
         msg = "Name at least one environment: bwalloc compare metro-inference (bwalloc envs list)."
@@ -70,7 +72,7 @@ def run(
         comparisons.append(comparison)
         if comparison.interrupted:
             break
-    return _publish(comparisons, json_file)
+    return _publish(comparisons, json_file, report)
 
 
 def _compare_one(name: str, **options: Any) -> Comparison:
@@ -84,7 +86,7 @@ def _compare_one(name: str, **options: Any) -> Comparison:
         return compare(name, progress=tell, **options)
 
 
-def _publish(comparisons: list[Comparison], json_file: Path | None) -> int:
+def _publish(comparisons: list[Comparison], json_file: Path | None, report: Path | None) -> int:
     """Print and write what was finished; 130 after Ctrl-C."""
     finished = [one for one in comparisons if "static-peak" in one.played]
     command = shlex.join(["bwalloc", *sys.argv[1:]])
@@ -97,7 +99,23 @@ def _publish(comparisons: list[Comparison], json_file: Path | None) -> int:
     if json_file:
         _write(json_file, json.dumps(whole, indent=1))
         print(f"results: {json_file}")
+    if report:
+        _report(report, whole, finished)
+        print(f"report: {report}")
     return INTERRUPTED if any(one.interrupted for one in comparisons) else 0
+
+
+def _report(path: Path, whole: dict[str, Any], finished: list[Comparison]) -> None:
+    from bwalloc.bench.drawing import draw_network, draw_series, shown_allocators
+    from bwalloc.bench.report import report_from_document, write_report
+
+    networks, series = {}, {}
+    for result, one in zip(whole["results"], finished, strict=True):
+        scenario = scenario_of(one.setting)
+        names = shown_allocators(one, result["best_classical"])
+        networks[result["env"]] = draw_network(scenario, one, names)
+        series[result["env"]] = draw_series(scenario, one, names)
+    write_report(path, report_from_document(whole, networks=networks, series=series))
 
 
 def _trace(text: str) -> tuple[str, str]:

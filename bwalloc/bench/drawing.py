@@ -1,0 +1,80 @@
+"""What the report draws of a comparison: the network, and one episode over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bwalloc.bench.compare import LEGACY
+from bwalloc.bench.report import LinkLine, NetworkDrawing, Panel, SitePoint, TimeSeries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bwalloc.bench.compare import Comparison
+    from bwalloc.scenario import Scenario
+
+MAX_POINTS = 360
+"""Points of a curve; longer episodes are averaged over neighbours."""
+
+
+def shown_allocators(comparison: Comparison, best_classical: str) -> list[str]:
+    """The best rule first, then legacy provisioning: what the drawings set side by side."""
+    wanted = dict.fromkeys((best_classical, LEGACY))
+    return [name for name in wanted if name in comparison.played]
+
+
+def draw_network(
+    scenario: Scenario, comparison: Comparison, allocators: Sequence[str]
+) -> NetworkDrawing:
+    """Sites and links, with the mean utilisation of each link under each of `allocators`."""
+    topology = scenario.network.topology
+    sites, links = topology.sites, topology.links
+    points = zip(sites.name, sites.kind, sites.x, sites.y, strict=True)
+    return NetworkDrawing(
+        sites=[SitePoint(name, kind, float(x), float(y)) for name, kind, x, y in points],
+        links=[
+            LinkLine(
+                source=int(links.source[row]),
+                target=int(links.target[row]),
+                capacity_gbps=float(links.capacity_gbps[row]),
+                utilisation={
+                    name: float(comparison.played[name].utilisation[row]) for name in allocators
+                },
+            )
+            for row in range(len(links.name))
+        ],
+    )
+
+
+def draw_series(
+    scenario: Scenario, comparison: Comparison, allocators: Sequence[str]
+) -> TimeSeries:
+    """Offered and served Gbit/s of each class in the first episode, under each of `allocators`."""
+    timing, demands = scenario.timing, scenario.network.demands
+    counted = timing.intervals - timing.warmup_intervals
+    width = -(-counted // MAX_POINTS)
+    first = timing.warmup_intervals + np.arange(0, counted, width)
+    panels = [
+        Panel(
+            traffic_class=traffic_class,
+            allocator=name,
+            offered_gbps=_thinned(played.offered_series[:, rows], width),
+            served_gbps=_thinned(played.served_series[:, rows], width),
+        )
+        for traffic_class in dict.fromkeys(demands.traffic_class)
+        for rows in [demands.rows_of(traffic_class)]
+        for name in allocators
+        for played in [comparison.played[name]]
+    ]
+    title = f"Episode with seed {comparison.setting.seed}, {comparison.setting.split} split"
+    return TimeSeries(title, (first * timing.interval_s / 3600.0).tolist(), panels)
+
+
+def _thinned(series: np.ndarray, width: int) -> list[float]:
+    """The sum over demands, averaged over `width` intervals."""
+    total = series.sum(1)
+    starts = np.arange(0, len(total), width)
+    counts = np.diff(np.append(starts, len(total)))
+    return (np.add.reduceat(total, starts) / counts).tolist()
