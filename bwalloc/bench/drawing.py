@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from bwalloc.bench.compare import Comparison
     from bwalloc.scenario import Scenario
 
-MAX_POINTS = 360
-"""Points of a curve; longer episodes are averaged over neighbours."""
-
 
 def shown_allocators(comparison: Comparison, best_classical: str) -> list[str]:
     """The best rule first, then legacy provisioning: what the drawings set side by side."""
@@ -53,15 +50,13 @@ def draw_series(
 ) -> TimeSeries:
     """Offered and served Gbit/s of each class in the first episode, under each of `allocators`."""
     timing, demands = scenario.timing, scenario.network.demands
-    counted = timing.intervals - timing.warmup_intervals
-    width = -(-counted // MAX_POINTS)
-    first = timing.warmup_intervals + np.arange(0, counted, width)
+    counted = np.arange(timing.warmup_intervals, timing.intervals)
     panels = [
         Panel(
             traffic_class=traffic_class,
             allocator=name,
-            offered_gbps=_thinned(played.offered_series[:, rows], width),
-            served_gbps=_thinned(played.served_series[:, rows], width),
+            offered_gbps=played.offered_series[:, rows].sum(1).tolist(),
+            served_gbps=played.served_series[:, rows].sum(1).tolist(),
         )
         for traffic_class in dict.fromkeys(demands.traffic_class)
         for rows in [demands.rows_of(traffic_class)]
@@ -69,12 +64,4 @@ def draw_series(
         for played in [comparison.played[name]]
     ]
     title = f"Episode with seed {comparison.setting.seed}, {comparison.setting.split} split"
-    return TimeSeries(title, (first * timing.interval_s / 3600.0).tolist(), panels)
-
-
-def _thinned(series: np.ndarray, width: int) -> list[float]:
-    """The sum over demands, averaged over `width` intervals."""
-    total = series.sum(1)
-    starts = np.arange(0, len(total), width)
-    counts = np.diff(np.append(starts, len(total)))
-    return (np.add.reduceat(total, starts) / counts).tolist()
+    return TimeSeries(title, (counted * timing.interval_s / 3600.0).tolist(), panels)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bwalloc.allocate.clairvoyant import Plan, plan_episode
+from bwalloc.bench.files import write_atomically
 from bwalloc.scenario import draw_world
 from bwalloc.scenario.catalogue import shelves
 
@@ -55,12 +58,8 @@ def user_folder() -> Path:
 
 
 def _keep(path: Path, rates: np.ndarray, bound: float, world: str) -> None:
-    """Write through a temporary file; a folder that cannot be written is no error."""
-    draft = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            np.savez_compressed(file, rates_gbps=rates, bound_usd_per_h=bound, world=world)
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
+    """A folder that cannot be written is no error."""
+    file = BytesIO()
+    np.savez_compressed(file, rates_gbps=rates, bound_usd_per_h=bound, world=world)
+    with suppress(OSError):
+        write_atomically(path, file.getvalue())

@@ -6,6 +6,8 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +17,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bwalloc.bench.compare import DEFAULT_ALLOCATORS, Comparison, compare
+from bwalloc.bench.files import write_atomically
 from bwalloc.bench.summary import document, summarise
 from bwalloc.bench.tasks import scenario_of
 from bwalloc.errors import BwallocError
@@ -97,10 +100,12 @@ def _publish(comparisons: list[Comparison], json_file: Path | None, report: Path
     for result in whole["results"]:
         _print(result)
     if json_file:
-        _write(json_file, json.dumps(whole, indent=1))
+        with _writing(json_file):
+            write_atomically(json_file, json.dumps(whole, indent=1).encode())
         print(f"results: {json_file}")
     if report:
-        _report(report, whole, finished)
+        with _writing(report):
+            _report(report, whole, finished)
         print(f"report: {report}")
     return INTERRUPTED if any(one.interrupted for one in comparisons) else 0
 
@@ -109,13 +114,14 @@ def _report(path: Path, whole: dict[str, Any], finished: list[Comparison]) -> No
     from bwalloc.bench.drawing import draw_network, draw_series, shown_allocators
     from bwalloc.bench.report import report_from_document, write_report
 
-    networks, series = {}, {}
+    titles, networks, series = {}, {}, {}
     for result, one in zip(whole["results"], finished, strict=True):
         scenario = scenario_of(one.setting)
         names = shown_allocators(one, result["best_classical"])
+        titles[result["env"]] = scenario.title
         networks[result["env"]] = draw_network(scenario, one, names)
         series[result["env"]] = draw_series(scenario, one, names)
-    write_report(path, report_from_document(whole, networks=networks, series=series))
+    write_report(path, report_from_document(whole, titles=titles, networks=networks, series=series))
 
 
 def _trace(text: str) -> tuple[str, str]:
@@ -126,12 +132,13 @@ def _trace(text: str) -> tuple[str, str]:
     return traffic_class, path
 
 
-def _write(path: Path, text: str) -> None:
-    """Write through a temporary file, so that a failure leaves the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+@contextmanager
+def _writing(path: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        msg = f"Cannot write '{path}' ({error.strerror}): name a file in a folder you may write to."
+        raise BwallocError(msg) from None
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from bwalloc.bench.compare import compare
 from bwalloc.bench.drawing import draw_network, draw_series
-from bwalloc.bench.tasks import scenario_of
+from bwalloc.bench.tasks import Setting, scenario_of
 from bwalloc.cli.main import main
 
 
@@ -18,12 +19,34 @@ def test_drawings_hold_what_was_played():
     names = ["max-min", "static-peak"]
     network, series = (draw(scenario, result, names) for draw in (draw_network, draw_series))
 
-    drawn = [line.utilisation["max-min"] for line in network.links]
-    np.testing.assert_allclose(drawn, result.played["max-min"].utilisation)
-    offered = [p.offered_gbps for p in series.panels if p.allocator == "max-min"]
-    played = result.played["max-min"].offered_series
-    assert len(series.hours) == len(played)
-    np.testing.assert_allclose(np.sum(offered, 0), played.sum(1), rtol=1e-5)
+    counted = scenario.timing.intervals - scenario.timing.warmup_intervals
+    assert len(series.hours) == counted
+    for name in names:
+        played = result.played[name]
+        drawn = [line.utilisation[name] for line in network.links]
+        np.testing.assert_allclose(drawn, played.utilisation)
+        for panel in (panel for panel in series.panels if panel.allocator == name):
+            rows = scenario.network.demands.rows_of(panel.traffic_class)
+            offered, served = played.offered_series[:, rows], played.served_series[:, rows]
+            np.testing.assert_allclose(panel.offered_gbps, offered.sum(1))
+            np.testing.assert_allclose(panel.served_gbps, served.sum(1))
+    classes = {panel.traffic_class for panel in series.panels}
+    assert len(series.panels) == len(names) * len(classes)
+    assert classes == set(scenario.network.demands.traffic_class)
+
+
+def test_drawn_links_join_the_sites_they_join():
+    result = compare("tiny-edge", allocators=["max-min"], episodes=1)
+    topology = scenario_of(result.setting).network.topology
+    network = draw_network(scenario_of(result.setting), result, ["max-min"])
+
+    ends = [
+        f"{network.sites[line.source].name}>{network.sites[line.target].name}"
+        for line in network.links
+    ]
+    names = topology.sites.name
+    pairs = zip(topology.links.source, topology.links.target, strict=True)
+    assert ends == [f"{names[source]}>{names[target]}" for source, target in pairs]
 
 
 def test_report_is_written_by_the_command(tmp_path):
@@ -31,5 +54,15 @@ def test_report_is_written_by_the_command(tmp_path):
     options = ["--allocators", "max-min", "--episodes", "1", "--jobs", "1", "--report", str(page)]
 
     assert main(["compare", "tiny-edge", *options]) == 0
-    assert "max-min" in page.read_text()
-    assert "<svg" in page.read_text()
+    for shown in ("max-min", "<svg", scenario_of(Setting("tiny-edge")).title):
+        assert shown in page.read_text()
+
+
+@pytest.mark.parametrize("option", ["--json", "--report"])
+def test_a_file_that_cannot_be_written_is_one_line_and_exit_code_2(option, tmp_path, capsys):
+    options = ["--allocators", "max-min", "--episodes", "1", "--jobs", "1", option, str(tmp_path)]
+
+    assert main(["compare", "tiny-edge", *options]) == 2
+    printed = capsys.readouterr()
+    assert "best classical" in printed.out
+    assert f"bwalloc: Cannot write '{tmp_path}'" in printed.err

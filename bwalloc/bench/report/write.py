@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from bwalloc.bench.files import write_atomically
 from bwalloc.bench.report import figures
 from bwalloc.bench.report.bars import money_chart, regret_chart, summary_of
 from bwalloc.bench.report.curves import curves
@@ -32,14 +32,7 @@ def write_report(path: Path | str, report: Report) -> Path:
         OSError: the file cannot be written.
     """
     path = Path(path)
-    page = render_report(report)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        draft.write_text(page, encoding="utf-8")
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_atomically(path, render_report(report).encode())
     return path
 
 
