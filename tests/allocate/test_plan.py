@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from builders import random_world, star
 
+from bwalloc.allocate import clairvoyant
 from bwalloc.allocate.clairvoyant import plan_episode
 from bwalloc.allocate.horizon import clock_of, pieces_of, refusal_usd_per_gbit, units_of
 from bwalloc.allocate.plan_model import ChunkPlan
@@ -110,3 +111,20 @@ def test_pieces_add_up_to_the_value_law():
         sold = np.clip(served - before * offered, 0, pieces.width * offered)
         paid = pieces.endless * served + (pieces.extra * sold).sum(1)
         assert paid == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("most", "chunks"), [(10**9, 1), (0, 8)])
+def test_an_lp_of_work_that_waits_long_grows_only_while_it_stays_small(monkeypatch, most, chunks):
+    scenario = with_slots(star(n_sites=2, per_site=2, intervals=24), 1, 0, 0)
+    built = []
+
+    def spied(*arguments):
+        built.append(arguments[4])
+        return ChunkPlan(*arguments)
+
+    monkeypatch.setattr(clairvoyant, "ChunkPlan", spied)
+    monkeypatch.setattr(clairvoyant, "MOST_COLUMNS", most)
+    plan_episode(scenario, random_world(scenario, 3))
+    assert len(built) == chunks
+    assert [first for first, _ in built[1:]] == [last for _, last in built[:-1]]
+    assert built[-1][1] == 24
