@@ -31,35 +31,38 @@ def _borrow(want, carried, weight, hops, room, n_pools, scratch, size):
     tunnels, width = hops.shape
     scratch[:] = SOFT
     for p in range(tunnels):
+        wanted, got, heavy = want[p], carried[p], weight[p]
         for h in range(width):
-            pool = hops[p, h]
-            if pool < n_pools:
+            if hops[p, h] < n_pools:
+                total = scratch[hops[p, h]]
                 for b in range(size):
-                    scratch[pool, b] += weight[p] if want[p, b] - carried[p, b] > TINY else ZERO
+                    total[b] += heavy if wanted[b] - got[b] > TINY else ZERO
     for pool in range(n_pools):
+        ratio, free = scratch[pool], room[pool]
         for b in range(size):
-            scratch[pool, b] = room[pool, b] / scratch[pool, b]
+            ratio[b] = free[b] / ratio[b]
+    least = scratch[n_pools]
     for p in range(tunnels):
-        first = hops[p, 0]
-        if first >= n_pools:
+        if hops[p, 0] >= n_pools:
             continue
+        wanted, got, heavy, ratio = want[p], carried[p], weight[p], scratch[hops[p, 0]]
         for b in range(size):
-            scratch[n_pools, b] = scratch[first, b]
+            least[b] = ratio[b]
         for h in range(1, width):
-            pool = hops[p, h]
-            if pool < n_pools:
+            if hops[p, h] < n_pools:
+                ratio = scratch[hops[p, h]]
                 for b in range(size):
-                    scratch[n_pools, b] = min(scratch[n_pools, b], scratch[pool, b])
+                    least[b] = min(least[b], ratio[b])
         for b in range(size):
-            missing = want[p, b] - carried[p, b]
-            offer = weight[p] * scratch[n_pools, b]
-            scratch[n_pools, b] = min(offer, missing) if missing > TINY else ZERO
-            carried[p, b] += scratch[n_pools, b]
+            missing = wanted[b] - got[b]
+            grant = min(heavy * least[b], missing) if missing > TINY else ZERO
+            least[b] = grant
+            got[b] += grant
         for h in range(width):
-            pool = hops[p, h]
-            if pool < n_pools:
+            if hops[p, h] < n_pools:
+                free = room[hops[p, h]]
                 for b in range(size):
-                    room[pool, b] = max(room[pool, b] - scratch[n_pools, b], ZERO)
+                    free[b] = max(free[b] - least[b], ZERO)
 
 
 @inlined
@@ -70,17 +73,20 @@ def _carry(work, share, quota, room0, weight, hops, want, carried, room, scratch
     per_demand = tunnels // work.shape[0]
     room[:] = room0
     for p in range(tunnels):
+        wanted, got, part, most = want[p], carried[p], share[p], quota[p]
+        waits = work[p // per_demand]
         for b in range(size):
-            want[p, b] = share[p, b] * work[p // per_demand, b]
-            carried[p, b] = min(want[p, b], quota[p, b])
+            wanted[b] = part[b] * waits[b]
+            got[b] = min(wanted[b], most[b])
         for h in range(width):
-            pool = hops[p, h]
-            if pool < n_pools:
+            if hops[p, h] < n_pools:
+                free = room[hops[p, h]]
                 for b in range(size):
-                    room[pool, b] -= carried[p, b]
+                    free[b] -= got[b]
     for pool in range(n_pools):
+        free = room[pool]
         for b in range(size):
-            room[pool, b] = max(room[pool, b], ZERO)
+            free[b] = max(free[b], ZERO)
     for _ in range(2):
         _borrow(want, carried, weight, hops, room, n_pools, scratch, size)
 
@@ -88,64 +94,98 @@ def _carry(work, share, quota, room0, weight, hops, want, carried, room, scratch
 @inlined
 def _book(d, law, dt, offered, served, before, left, delay, totals, size):
     """Add the value and the attainment of what demand `d` was served."""
-    served_sum, _, attained, delivered, _ = totals
+    served_sum, attained, delivered = totals[0][d], totals[2][d], totals[3][d]
+    budget, late = law.budget_s[d, 0], delay[d]
+    for j in range(law.value_step.shape[0]):
+        step, share, free = (
+            law.value_step[j, d, 0], law.value_share[j, d, 0], law.value_free[j, d, 0],
+        )  # fmt: skip
+        for b in range(size):
+            delivered[b] += step * min(served[b], offered[b] * share + free)
     for b in range(size):
-        value = ZERO
-        for j in range(law.value_step.shape[0]):
-            cap = offered[b] * law.value_share[j, d, 0] + law.value_free[j, d, 0]
-            value += law.value_step[j, d, 0] * min(served[b], cap)
         low, high = min(before[b], left[b]), max(before[b], left[b])
-        fits = (law.budget_s[d, 0] - delay[d, b]) * served[b] / dt
+        fits = (budget - late[b]) * served[b] / dt
         within = (fits - low + TINY) / (high - low + TINY)
-        served_sum[d, b] += served[b]
-        delivered[d, b] += value
-        attained[d, b] += served[b] * min(max(within, ZERO), ONE)
+        served_sum[b] += served[b]
+        attained[b] += served[b] * min(max(within, ZERO), ONE)
 
 
 @inlined
 def _expire(d, width, dt, clock, queue, left, totals, size):
     """Expire the first slot of demand `d` where its time is over, and note what still waits."""
-    _, expired, _, _, waiting = totals
+    expired, waiting = totals[1][d], totals[4][d]
     count = queue.shape[0]
+    if width > 0:
+        for b in range(size):
+            if (clock[b] + 1) % width == 0:
+                expired[b] += queue[0, b]
+                left[b] -= queue[0, b]
+                for k in range(count - 1):
+                    queue[k, b] = queue[k + 1, b]
+                queue[count - 1, b] = ZERO
     for b in range(size):
-        if width > 0 and (clock[b] + 1) % width == 0:
-            expired[d, b] += queue[0, b]
-            left[b] -= queue[0, b]
-            for k in range(count - 1):
-                queue[k, b] = queue[k + 1, b]
-            queue[count - 1, b] = ZERO
-        waiting[d, b] += max(left[b], ZERO) * dt
+        waiting[b] += max(left[b], ZERO) * dt
 
 
 @inlined
-def _serve(carried, d, per_demand, work, queue, served, left, size):
+def _serve(carried, d, per_demand, work, queue, served, left, rest, size):
     """Take what the tunnels of demand `d` carry from its queue, earliest deadline first."""
-    count = queue.shape[0]
+    waits = work[d]
     for b in range(size):
         served[b] = ZERO
-        for k in range(per_demand):
-            served[b] += carried[d * per_demand + k, b]
-        served[b] = min(served[b], work[d, b])
-        left[b] = work[d, b] - served[b]
-        rest = served[b]
-        for k in range(count):
-            taken = min(queue[k, b], rest)
-            queue[k, b] -= taken
-            rest -= taken
+    for k in range(per_demand):
+        got = carried[d * per_demand + k]
+        for b in range(size):
+            served[b] += got[b]
+    for b in range(size):
+        served[b] = min(served[b], waits[b])
+        left[b] = waits[b] - served[b]
+        rest[b] = served[b]
+    for k in range(queue.shape[0]):
+        slot = queue[k]
+        for b in range(size):
+            taken = min(slot[b], rest[b])
+            slot[b] -= taken
+            rest[b] -= taken
 
 
 @inlined
-def _stall(d, law, dt, quota, per_demand, work, left, busy, stalled, size):
+def _stall(d, law, dt, quota, per_demand, work, left, busy, stalled, total, size):
     """Seconds demand `d` holds its group up in this substep; keeps the longest of the group."""
-    group = law.group[d]
+    grace_s, waits, since, longest = law.grace_s[d, 0], work[d], busy[d], stalled[law.group[d]]
     for b in range(size):
-        total = TINY
-        for k in range(per_demand):
-            total += quota[d * per_demand + k, b]
-        drain = dt if left[b] > IDLE_GBIT else dt * min(work[d, b] / total, ONE)
-        grace = max(law.grace_s[d, 0] - busy[d, b], ZERO)
-        stalled[group, b] = max(stalled[group, b], drain - grace)
-        busy[d, b] = busy[d, b] + dt if left[b] > IDLE_GBIT else ZERO
+        total[b] = TINY
+    for k in range(per_demand):
+        most = quota[d * per_demand + k]
+        for b in range(size):
+            total[b] += most[b]
+    for b in range(size):
+        is_left = left[b] > IDLE_GBIT
+        drain = dt if is_left else dt * min(waits[b] / total[b], ONE)
+        longest[b] = max(longest[b], drain - max(grace_s - since[b], ZERO))
+        since[b] = since[b] + dt if is_left else ZERO
+
+
+@inlined
+def _enter(d, slot, queue, arrivals, jobs, offered, before, work, size):
+    """Let the work of one substep enter the queue of demand `d`; `jobs` are (slots, B)."""
+    last = queue[slot]
+    for b in range(size):
+        before[b] = ZERO
+        offered[b] = arrivals[b]
+    for k in range(queue.shape[0]):
+        held = queue[k]
+        for b in range(size):
+            before[b] += held[b]
+    for b in range(size):
+        last[b] += arrivals[b]
+    for k in range(jobs.shape[0]):
+        held, job = queue[k], jobs[k]
+        for b in range(size):
+            held[b] += job[b]
+            offered[b] += job[b]
+    for b in range(size):
+        work[b] = before[b] + offered[b]
 
 
 @inlined
@@ -153,56 +193,45 @@ def _play(law, service, load, clock, queued, busy, totals, carried_sum, stalled_
     """Play all substeps of one interval for one block; updates the last five arrays in place."""
     share, quota, room0, delay = service
     arrivals, jobs = load
-    demands, count, _ = queued.shape
+    demands = queued.shape[0]
     tunnels, per_demand = share.shape[0], share.shape[0] // demands
     want, carried = np.empty((tunnels, size), np.float32), np.empty((tunnels, size), np.float32)
     room, scratch = np.empty_like(room0), np.empty((room0.shape[0] + 1, size), np.float32)
     work, before = np.empty((demands, size), np.float32), np.empty((demands, size), np.float32)
     offered = np.empty((demands, size), np.float32)
-    served, left = np.empty(size, np.float32), np.empty(size, np.float32)
+    lanes = np.empty((3, size), np.float32)
+    served, left, spare = lanes[0], lanes[1], lanes[2]
     stalled = np.zeros(stalled_sum.shape, np.float32)
     for substep in range(arrivals.shape[0]):
+        coming = jobs if substep == 0 else jobs[:, :0]
         for d in range(demands):
-            slot = law.arrival_slot[d]
-            for b in range(size):
-                before[d, b] = ZERO
-                for k in range(count):
-                    before[d, b] += queued[d, k, b]
-                offered[d, b] = arrivals[substep, d, b]
-                queued[d, slot, b] += offered[d, b]
-                if substep == 0:
-                    for k in range(jobs.shape[1]):
-                        queued[d, k, b] += jobs[d, k, b]
-                        offered[d, b] += jobs[d, k, b]
-                work[d, b] = before[d, b] + offered[d, b]
+            _enter(
+                d, law.arrival_slot[d], queued[d], arrivals[substep, d], coming[d],
+                offered[d], before[d], work[d], size,
+            )  # fmt: skip
         _carry(
-            work,
-            share,
-            quota,
-            room0,
-            law.borrow_weight,
-            law.pool_hops,
-            want,
-            carried,
-            room,
-            scratch,
-            size,
-        )
+            work, share, quota, room0, law.borrow_weight, law.pool_hops,
+            want, carried, room, scratch, size,
+        )  # fmt: skip
         for p in range(tunnels):
+            total, got = carried_sum[p], carried[p]
             for b in range(size):
-                carried_sum[p, b] += carried[p, b]
+                total[b] += got[b]
         for d in range(demands):
-            _serve(carried, d, per_demand, work, queued[d], served, left, size)
+            _serve(carried, d, per_demand, work, queued[d], served, left, spare, size)
             _book(d, law, law.dt_s, offered[d], served, before[d], left, delay, totals, size)
             if law.group[d] >= 0:
-                _stall(d, law, law.dt_s, quota, per_demand, work, left, busy, stalled, size)
+                _stall(
+                    d, law, law.dt_s, quota, per_demand, work, left, busy, stalled, spare, size
+                )
             _expire(d, law.width_substeps[d, 0], law.dt_s, clock, queued[d], left, totals, size)
         for b in range(size):
             clock[b] += 1
         for g in range(stalled.shape[0]):
+            total, longest = stalled_sum[g], stalled[g]
             for b in range(size):
-                stalled_sum[g, b] += stalled[g, b]
-                stalled[g, b] = ZERO
+                total[b] += longest[b]
+                longest[b] = ZERO
 
 
 @kernel

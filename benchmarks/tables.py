@@ -1,0 +1,102 @@
+"""Write the tables of README.md and envs/README.md from benchmarks/results.
+
+    python benchmarks/tables.py [--check]
+
+`--check` changes nothing and fails if a table is not what the results say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+HOME = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
+LEAST_DISTANCE = 0.15
+TOO_EASY = ("constant", "strict-priority")
+
+
+def main() -> None:
+    """Rewrite, or check, every table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    for path, text in rendered().items():
+        if check and path.read_text(encoding="utf-8") != text:
+            raise SystemExit(f"{path.name} is not what benchmarks/results says: run make tables.")
+        path.write_text(text, encoding="utf-8")
+
+
+def rendered() -> dict[Path, str]:
+    """Every file with tables, as it should be."""
+    tables = {
+        HOME / "README.md": {"metro-inference": comparison("metro-inference")},
+        HOME / "envs" / "README.md": {"worth-learning": worth_learning()},
+    }
+    return {path: _filled(path.read_text(encoding="utf-8"), by) for path, by in tables.items()}
+
+
+def comparison(env: str) -> str:
+    """What every allocator earned."""
+    result = _result(env)
+    bound = result["bound"]["net_usd_per_h"]
+    rows = [
+        "| allocator | kind | net $/h (95 %) | regret | gain on the best rule, $/h (95 %) | left |",
+        "|---|---|---|---|---|---|",
+        f"| bound | proven | {_range(bound)} | 0 | | |",
+    ]
+    ranked = sorted(
+        result["allocators"].items(), key=lambda item: -item[1]["net_usd_per_h"]["mean"]
+    )
+    rows += [
+        f"| `{name}` | {row['kind']} | {_range(row['net_usd_per_h'])} "
+        f"| {row['regret']['mean']:.3f} "
+        f"| {_range(row['gain_over_best_classical_usd_per_h'], '+')} | {100 * row['left']:.1f} % |"
+        for name, row in ranked
+    ]
+    return "\n".join(rows)
+
+
+def worth_learning() -> str:
+    """How far the simplest rules stay from foresight, and how much is missed."""
+    rows = [
+        "| name | clairvoyant | constant | strict-priority | least distance | best classical "
+        "| KV caches outside their SLO under it |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for env in ("tiny-edge", "metro-inference"):
+        result = _result(env)
+        regret = {name: row["regret"]["mean"] for name, row in result["allocators"].items()}
+        distance = min(regret[name] for name in TOO_EASY) - regret["clairvoyant"]
+        best = result["best_classical"]
+        missed = 1 - result["allocators"][best]["slo_attainment"]["kv_transfer"]
+        cells = [regret["clairvoyant"], *(regret[name] for name in TOO_EASY), distance]
+        figures = " | ".join(f"{cell:.3f}" for cell in cells)
+        rows.append(f"| `{env}` | {figures} | `{best}` | {100 * missed:.0f} % |")
+    return "\n".join(rows)
+
+
+def _result(env: str) -> dict:
+    path = RESULTS / f"compare-{env}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["results"][0]
+
+
+def _range(interval: dict[str, float], sign: str = "") -> str:
+    mean, low, high = (format(interval[key], f"{sign}.1f") for key in ("mean", "lo", "hi"))
+    return f"{mean} ({low} to {high})"
+
+
+def _filled(text: str, tables: dict[str, str]) -> str:
+    for name, table in tables.items():
+        begin, end = f"<!-- table: {name} -->\n", "<!-- end of table -->"
+        pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+        text, count = pattern.subn(lambda _, b=begin, e=end, t=table: f"{b}{t}\n{e}", text)
+        if count != 1:
+            raise SystemExit(f"'{begin.strip()}' stands {count} times, expected once.")
+    return text
+
+
+if __name__ == "__main__":
+    main()
