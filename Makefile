@@ -9,7 +9,7 @@ DEMO_READY := $(if $(wildcard $(READY)),$(READY),.venv-demo/.ready)
 DEMO_BIN := $(patsubst %/.ready,%/bin,$(DEMO_READY))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format format-check lint type imports wheel bench docs clean
+.PHONY: help venv demo test check format format-check lint type imports wheel bench tables docs clean
 
 help:  ## list the recipes
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,8 +57,13 @@ imports: $(READY)
 wheel: $(READY)
 	$(BIN)/python -m pytest -q tests/test_wheel.py
 
-bench: $(READY)  ## rerun every script in benchmarks/
-	@set -e; for script in benchmarks/*.py; do test -e "$$script" || continue; echo "==> $$script"; $(BIN)/python "$$script"; done
+bench: $(READY)  ## measure again what benchmarks/results holds (minutes), and rewrite the tables
+	$(BIN)/bwalloc bench env --json benchmarks/results/env-speed.json
+	for env in tiny-edge metro-inference; do $(BIN)/bwalloc compare $$env --json benchmarks/results/compare-$$env.json; done
+	$(BIN)/python benchmarks/tables.py
+
+tables: $(READY)  ## write the tables of the READMEs from benchmarks/results
+	$(BIN)/python benchmarks/tables.py
 
 docs: $(READY)  ## build the documentation; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -25,7 +25,8 @@ def main() -> None:
     check = parser.parse_args().check
     for path, text in rendered().items():
         if check and path.read_text(encoding="utf-8") != text:
-            raise SystemExit(f"{path.name} is not what benchmarks/results says: run make tables.")
+            msg = f"{path.name} is not what benchmarks/results says: run make tables."
+            raise SystemExit(msg)
         path.write_text(text, encoding="utf-8")
 
 
@@ -94,7 +95,8 @@ def _filled(text: str, tables: dict[str, str]) -> str:
         pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
         text, count = pattern.subn(lambda _, b=begin, e=end, t=table: f"{b}{t}\n{e}", text)
         if count != 1:
-            raise SystemExit(f"'{begin.strip()}' stands {count} times, expected once.")
+            msg = f"'{begin.strip()}' stands {count} times, expected once."
+            raise SystemExit(msg)
     return text
 
 

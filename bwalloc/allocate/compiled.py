@@ -116,11 +116,11 @@ def _decode(ask, capacity, hops, rounds, spare_rounds, shrink, room_left, rates,
 @kernel
 def decode_block(ask, capacity, hops, rounds, spare_rounds, shrink, room_left, rates):
     """`_decode` for a block of episodes: its inner loops vectorise."""
-    size = rates.shape[1]
+    size = np.uint64(rates.shape[1])
     _decode(ask, capacity, hops, rounds, spare_rounds, shrink, room_left, rates, size)
 
 
 @kernel
 def decode_one(ask, capacity, hops, rounds, spare_rounds, shrink, room_left, rates):
     """`_decode` for a single episode: the constant 1 removes the inner loops."""
-    _decode(ask, capacity, hops, rounds, spare_rounds, shrink, room_left, rates, 1)
+    _decode(ask, capacity, hops, rounds, spare_rounds, shrink, room_left, rates, np.uint64(1))

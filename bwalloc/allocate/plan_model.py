@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import highspy
 import numpy as np
 
+from bwalloc.allocate.highs import quiet_solver
 from bwalloc.allocate.horizon import pieces_of
 from bwalloc.errors import SolverError
 
@@ -54,10 +55,7 @@ class Model:
         """
         if not self.columns:
             return np.zeros(0), np.zeros(self.rows)
-        solver = highspy.Highs()
-        solver.setOptionValue("log_to_console", False)
-        solver.setOptionValue("output_flag", False)
-        solver.setOptionValue("threads", 1)
+        solver = quiet_solver()
         solver.passModel(self._lp())
         solver.run()
         if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:

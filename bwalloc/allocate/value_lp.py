@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import highspy
 import numpy as np
 
+from bwalloc.allocate.highs import quiet_solver
 from bwalloc.errors import SolverError
 
 if TYPE_CHECKING:
@@ -93,10 +94,7 @@ class ValueLp:
         lp.a_matrix_.start_ = np.concatenate([[0], np.cumsum(counts)])
         lp.a_matrix_.index_, lp.a_matrix_.value_ = row[order], value[order]
         lp.sense_ = highspy.ObjSense.kMaximize
-        model = highspy.Highs()
-        model.setOptionValue("log_to_console", False)
-        model.setOptionValue("output_flag", False)
-        model.setOptionValue("threads", 1)
+        model = quiet_solver()
         model.passModel(lp)
         return model
 

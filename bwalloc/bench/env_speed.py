@@ -10,8 +10,11 @@ from importlib.util import find_spec
 import numpy as np
 
 from bwalloc.allocate import Ask, Decoder
-from bwalloc.scenario import Scenario, draw_world
+from bwalloc.scenario import Scenario, WorldsAhead, draw_world
 from bwalloc.sim import Episodes, Simulator, State
+
+AHEAD = 8
+"""Worlds drawn ahead by the second thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def measure(
     scenario: Scenario, batch: int, *, threads: int, compiled: bool, seconds: float
 ) -> Speed:
     """Step a batch whose episodes end at staggered times, drawing a new world at each end."""
-    simulator = Simulator(scenario, compiled=compiled, threads=threads)
+    simulator = Simulator(scenario, compiled=compiled)
     decoder = Decoder(scenario.network)
     episodes = Episodes([draw_world(scenario, "train", seed) for seed in range(batch)])
     state = simulator.start(batch)
@@ -50,10 +53,13 @@ def measure(
     ask = _ask(scenario, batch)
     state = _advance(simulator, decoder, episodes, state, ask)
     done, seed, begin = 0, batch, time.perf_counter()
+    worlds = WorldsAhead(scenario)
     while time.perf_counter() - begin < seconds:
         state = _advance(simulator, decoder, episodes, state, ask)
         for column in np.flatnonzero(state.interval >= scenario.timing.intervals):
-            episodes.replace(int(column), draw_world(scenario, "train", seed))
+            if threads > 1:
+                worlds.order("train", seed + AHEAD)
+            episodes.replace(int(column), worlds.take("train", seed))
             state.interval[column], seed = 0, seed + 1
             state.queued_gbit[..., column] = 0
         done += batch

@@ -1,5 +1,6 @@
 """Environments as files: their schema, the catalogue, and the building of a `Scenario`."""
 
+from bwalloc.scenario.ahead import WorldsAhead
 from bwalloc.scenario.build import load_scenario
 from bwalloc.scenario.catalogue import find, list_scenarios
 from bwalloc.scenario.draw import draw_world, train_worlds
@@ -17,6 +18,7 @@ __all__ = [
     "Timing",
     "Workload",
     "World",
+    "WorldsAhead",
     "build_slots",
     "draw_world",
     "find",

@@ -1,8 +1,9 @@
 # pyright: basic
 # numba infers the types of a kernel; Law and compile_law are annotated.
-"""The compiled twin of `dynamics.play_interval`; held to it by a parity test.
+"""The compiled twin of the dynamics of one interval; held to them by a parity test.
 
-Inner loops run over a block of episodes, so that they vectorise; blocks can run in threads.
+Inner loops run over a block of episodes, so that they vectorise; blocks can run in threads. The
+size of a block is unsigned: a signed index may count from the end, which stops vectorising.
 """
 
 from __future__ import annotations
@@ -12,17 +13,87 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numba import njit
 
+from bwalloc.allocate.sharing import SOFT as _SOFT
+from bwalloc.allocate.sharing import TINY as _TINY
+from bwalloc.sim.dynamics import BORROW_ROUNDS
+from bwalloc.sim.dynamics import IDLE_GBIT as _IDLE_GBIT
+
 if TYPE_CHECKING:
     from bwalloc.sim.physics import Physics
 
 FAST = {"contract", "arcp", "nsz", "nnan", "reassoc"}
 inlined = njit(nogil=True, fastmath=FAST, error_model="numpy", forceinline=True)
 kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
-TINY = np.float32(1e-6)
-SOFT = np.float32(1e-4)
-IDLE_GBIT = np.float32(1e-4)
+TINY, SOFT = np.float32(_TINY), np.float32(_SOFT)
+IDLE_GBIT = np.float32(_IDLE_GBIT)
 ZERO = np.float32(0)
 ONE = np.float32(1)
+
+
+@inlined
+def _cut(rates, capacity, hops, fit, overrun, size):
+    """Cut the tunnels of overloaded links in proportion; updates `rates` and `overrun`."""
+    tunnels, width = hops.shape
+    links = capacity.shape[0]
+    fit[:] = ZERO
+    for p in range(tunnels):
+        for h in range(width):
+            link = hops[p, h]
+            if link < links:
+                for b in range(size):
+                    fit[link, b] += rates[p, b]
+    for link in range(links):
+        for b in range(size):
+            load = fit[link, b]
+            overrun[b] += max(load - capacity[link, b], ZERO)
+            fit[link, b] = min(max(capacity[link, b] / (load + TINY), ZERO), ONE)
+    for p in range(tunnels):
+        for b in range(size):
+            fit[links, b] = ONE
+        for h in range(width):
+            link = hops[p, h]
+            if link < links:
+                for b in range(size):
+                    fit[links, b] = min(fit[links, b], fit[link, b])
+        for b in range(size):
+            rates[p, b] *= fit[links, b]
+
+
+@inlined
+def _allot(law, rates, capacity, share, quota, room, delay, size):
+    """Shares, quotas, pool room and delays of rates that fit; fills the last four arrays."""
+    demands, n_pools = delay.shape[0], room.shape[0]
+    per_demand = rates.shape[0] // demands
+    for d in range(demands):
+        for b in range(size):
+            delay[d, b] = ZERO
+        for k in range(per_demand):
+            even = law.even_share[d, k, 0] * TINY
+            for b in range(size):
+                share[d * per_demand + k, b] = rates[d * per_demand + k, b] + even
+                delay[d, b] += share[d * per_demand + k, b]
+        for k in range(per_demand):
+            for b in range(size):
+                share[d * per_demand + k, b] /= delay[d, b]
+        for b in range(size):
+            delay[d, b] = ZERO
+        for k in range(per_demand):
+            delay_s = law.delay_s[d, k, 0]
+            for b in range(size):
+                delay[d, b] += share[d * per_demand + k, b] * delay_s
+    for p in range(rates.shape[0]):
+        for b in range(size):
+            quota[p, b] = rates[p, b] * law.dt_s
+    for pool in range(n_pools):
+        for b in range(size):
+            whole = capacity[law.pool_link[pool], b] * law.dt_s
+            room[pool, b] = whole if law.pool_is_shared[pool, 0] else ZERO
+    for p in range(rates.shape[0]):
+        for h in range(law.pool_hops.shape[1]):
+            pool = law.pool_hops[p, h]
+            if pool < n_pools and not law.pool_is_shared[pool, 0]:
+                for b in range(size):
+                    room[pool, b] += quota[p, b]
 
 
 @inlined
@@ -31,227 +102,219 @@ def _borrow(want, carried, weight, hops, room, n_pools, scratch, size):
     tunnels, width = hops.shape
     scratch[:] = SOFT
     for p in range(tunnels):
-        wanted, got, heavy = want[p], carried[p], weight[p]
         for h in range(width):
-            if hops[p, h] < n_pools:
-                total = scratch[hops[p, h]]
+            pool = hops[p, h]
+            if pool < n_pools:
+                heavy = weight[p]
                 for b in range(size):
-                    total[b] += heavy if wanted[b] - got[b] > TINY else ZERO
+                    scratch[pool, b] += heavy if want[p, b] - carried[p, b] > TINY else ZERO
     for pool in range(n_pools):
-        ratio, free = scratch[pool], room[pool]
         for b in range(size):
-            ratio[b] = free[b] / ratio[b]
-    least = scratch[n_pools]
+            scratch[pool, b] = room[pool, b] / scratch[pool, b]
     for p in range(tunnels):
-        if hops[p, 0] >= n_pools:
+        first = hops[p, 0]
+        if first >= n_pools:
             continue
-        wanted, got, heavy, ratio = want[p], carried[p], weight[p], scratch[hops[p, 0]]
         for b in range(size):
-            least[b] = ratio[b]
+            scratch[n_pools, b] = scratch[first, b]
         for h in range(1, width):
-            if hops[p, h] < n_pools:
-                ratio = scratch[hops[p, h]]
+            pool = hops[p, h]
+            if pool < n_pools:
                 for b in range(size):
-                    least[b] = min(least[b], ratio[b])
+                    scratch[n_pools, b] = min(scratch[n_pools, b], scratch[pool, b])
         for b in range(size):
-            missing = wanted[b] - got[b]
-            grant = min(heavy * least[b], missing) if missing > TINY else ZERO
-            least[b] = grant
-            got[b] += grant
+            missing = want[p, b] - carried[p, b]
+            offer = weight[p] * scratch[n_pools, b]
+            scratch[n_pools, b] = min(offer, missing) if missing > TINY else ZERO
+            carried[p, b] += scratch[n_pools, b]
         for h in range(width):
-            if hops[p, h] < n_pools:
-                free = room[hops[p, h]]
+            pool = hops[p, h]
+            if pool < n_pools:
                 for b in range(size):
-                    free[b] = max(free[b] - least[b], ZERO)
+                    room[pool, b] = max(room[pool, b] - scratch[n_pools, b], ZERO)
 
 
 @inlined
 def _carry(work, share, quota, room0, weight, hops, want, carried, room, scratch, size):
-    """Guaranteed service, then two rounds of borrowing, of one substep."""
+    """Guaranteed service, then rounds of borrowing, of one substep."""
     tunnels, width = hops.shape
     n_pools = room0.shape[0]
     per_demand = tunnels // work.shape[0]
     room[:] = room0
     for p in range(tunnels):
-        wanted, got, part, most = want[p], carried[p], share[p], quota[p]
-        waits = work[p // per_demand]
         for b in range(size):
-            wanted[b] = part[b] * waits[b]
-            got[b] = min(wanted[b], most[b])
+            want[p, b] = share[p, b] * work[p // per_demand, b]
+            carried[p, b] = min(want[p, b], quota[p, b])
         for h in range(width):
-            if hops[p, h] < n_pools:
-                free = room[hops[p, h]]
+            pool = hops[p, h]
+            if pool < n_pools:
                 for b in range(size):
-                    free[b] -= got[b]
+                    room[pool, b] -= carried[p, b]
     for pool in range(n_pools):
-        free = room[pool]
         for b in range(size):
-            free[b] = max(free[b], ZERO)
-    for _ in range(2):
+            room[pool, b] = max(room[pool, b], ZERO)
+    for _ in range(BORROW_ROUNDS):
         _borrow(want, carried, weight, hops, room, n_pools, scratch, size)
 
 
 @inlined
 def _book(d, law, dt, offered, served, before, left, delay, totals, size):
     """Add the value and the attainment of what demand `d` was served."""
-    served_sum, attained, delivered = totals[0][d], totals[2][d], totals[3][d]
-    budget, late = law.budget_s[d, 0], delay[d]
+    served_sum, _, attained, delivered, _ = totals
+    budget = law.budget_s[d, 0]
     for j in range(law.value_step.shape[0]):
-        step, share, free = (
-            law.value_step[j, d, 0], law.value_share[j, d, 0], law.value_free[j, d, 0],
-        )  # fmt: skip
+        step, share = law.value_step[j, d, 0], law.value_share[j, d, 0]
+        free = law.value_free[j, d, 0]
         for b in range(size):
-            delivered[b] += step * min(served[b], offered[b] * share + free)
+            delivered[d, b] += step * min(served[b], offered[d, b] * share + free)
     for b in range(size):
-        low, high = min(before[b], left[b]), max(before[b], left[b])
-        fits = (budget - late[b]) * served[b] / dt
+        low, high = min(before[d, b], left[b]), max(before[d, b], left[b])
+        fits = (budget - delay[d, b]) * served[b] / dt
         within = (fits - low + TINY) / (high - low + TINY)
-        served_sum[b] += served[b]
-        attained[b] += served[b] * min(max(within, ZERO), ONE)
+        served_sum[d, b] += served[b]
+        attained[d, b] += served[b] * min(max(within, ZERO), ONE)
 
 
 @inlined
-def _expire(d, width, dt, clock, queue, left, totals, size):
+def _expire(d, width, dt, clock, queued, left, totals, size):
     """Expire the first slot of demand `d` where its time is over, and note what still waits."""
-    expired, waiting = totals[1][d], totals[4][d]
-    count = queue.shape[0]
+    _, expired, _, _, waiting = totals
+    count = queued.shape[1]
     if width > 0:
         for b in range(size):
             if (clock[b] + 1) % width == 0:
-                expired[b] += queue[0, b]
-                left[b] -= queue[0, b]
+                expired[d, b] += queued[d, 0, b]
+                left[b] -= queued[d, 0, b]
                 for k in range(count - 1):
-                    queue[k, b] = queue[k + 1, b]
-                queue[count - 1, b] = ZERO
+                    queued[d, k, b] = queued[d, k + 1, b]
+                queued[d, count - 1, b] = ZERO
     for b in range(size):
-        waiting[b] += max(left[b], ZERO) * dt
+        waiting[d, b] += max(left[b], ZERO) * dt
 
 
 @inlined
-def _serve(carried, d, per_demand, work, queue, served, left, rest, size):
+def _serve(carried, d, per_demand, work, queued, served, left, rest, size):
     """Take what the tunnels of demand `d` carry from its queue, earliest deadline first."""
-    waits = work[d]
     for b in range(size):
         served[b] = ZERO
-    for k in range(per_demand):
-        got = carried[d * per_demand + k]
+    for p in range(d * per_demand, (d + 1) * per_demand):
         for b in range(size):
-            served[b] += got[b]
+            served[b] += carried[p, b]
     for b in range(size):
-        served[b] = min(served[b], waits[b])
-        left[b] = waits[b] - served[b]
+        served[b] = min(served[b], work[d, b])
+        left[b] = work[d, b] - served[b]
         rest[b] = served[b]
-    for k in range(queue.shape[0]):
-        slot = queue[k]
+    for k in range(queued.shape[1]):
         for b in range(size):
-            taken = min(slot[b], rest[b])
-            slot[b] -= taken
+            taken = min(queued[d, k, b], rest[b])
+            queued[d, k, b] -= taken
             rest[b] -= taken
 
 
 @inlined
 def _stall(d, law, dt, quota, per_demand, work, left, busy, stalled, total, size):
     """Seconds demand `d` holds its group up in this substep; keeps the longest of the group."""
-    grace_s, waits, since, longest = law.grace_s[d, 0], work[d], busy[d], stalled[law.group[d]]
+    group, grace_s = law.group[d], law.grace_s[d, 0]
     for b in range(size):
         total[b] = TINY
-    for k in range(per_demand):
-        most = quota[d * per_demand + k]
+    for p in range(d * per_demand, (d + 1) * per_demand):
         for b in range(size):
-            total[b] += most[b]
+            total[b] += quota[p, b]
     for b in range(size):
-        is_left = left[b] > IDLE_GBIT
-        drain = dt if is_left else dt * min(waits[b] / total[b], ONE)
-        longest[b] = max(longest[b], drain - max(grace_s - since[b], ZERO))
-        since[b] = since[b] + dt if is_left else ZERO
+        drain = dt if left[b] > IDLE_GBIT else dt * min(work[d, b] / total[b], ONE)
+        grace = max(grace_s - busy[d, b], ZERO)
+        stalled[group, b] = max(stalled[group, b], drain - grace)
+        busy[d, b] = busy[d, b] + dt if left[b] > IDLE_GBIT else ZERO
 
 
 @inlined
-def _enter(d, slot, queue, arrivals, jobs, offered, before, work, size):
-    """Let the work of one substep enter the queue of demand `d`; `jobs` are (slots, B)."""
-    last = queue[slot]
+def _enter(d, slot, queued, arrivals, jobs, offered, before, work, size):
+    """Let the arrivals (demands, B) and jobs (demands, slots, B) of a substep enter a queue."""
     for b in range(size):
-        before[b] = ZERO
-        offered[b] = arrivals[b]
-    for k in range(queue.shape[0]):
-        held = queue[k]
+        before[d, b] = ZERO
+        offered[d, b] = arrivals[d, b]
+    for k in range(queued.shape[1]):
         for b in range(size):
-            before[b] += held[b]
+            before[d, b] += queued[d, k, b]
     for b in range(size):
-        last[b] += arrivals[b]
-    for k in range(jobs.shape[0]):
-        held, job = queue[k], jobs[k]
+        queued[d, slot, b] += arrivals[d, b]
+    for k in range(jobs.shape[1]):
         for b in range(size):
-            held[b] += job[b]
-            offered[b] += job[b]
+            queued[d, k, b] += jobs[d, k, b]
+            offered[d, b] += jobs[d, k, b]
     for b in range(size):
-        work[b] = before[b] + offered[b]
+        work[d, b] = before[d, b] + offered[d, b]
 
 
 @inlined
-def _play(law, service, load, clock, queued, busy, totals, carried_sum, stalled_sum, size):
-    """Play all substeps of one interval for one block; updates the last five arrays in place."""
-    share, quota, room0, delay = service
+def _play(law, decided, load, clock, held, totals, carried_sum, stalled_sum, overrun, size):
+    """Play one interval for one block; all but `law` and `load` are updated in place."""
+    rates, capacity = decided
+    queued, busy = held
     arrivals, jobs = load
-    demands = queued.shape[0]
-    tunnels, per_demand = share.shape[0], share.shape[0] // demands
+    demands, tunnels, n_pools = queued.shape[0], rates.shape[0], law.pool_link.shape[0]
+    per_demand = tunnels // demands
+    share, quota = np.empty((tunnels, size), np.float32), np.empty((tunnels, size), np.float32)
+    room0, delay = np.empty((n_pools, size), np.float32), np.empty((demands, size), np.float32)
+    fit = np.empty((capacity.shape[0] + 1, size), np.float32)
+    _cut(rates, capacity, law.link_hops, fit, overrun, size)
+    _allot(law, rates, capacity, share, quota, room0, delay, size)
     want, carried = np.empty((tunnels, size), np.float32), np.empty((tunnels, size), np.float32)
     room, scratch = np.empty_like(room0), np.empty((room0.shape[0] + 1, size), np.float32)
     work, before = np.empty((demands, size), np.float32), np.empty((demands, size), np.float32)
     offered = np.empty((demands, size), np.float32)
-    lanes = np.empty((3, size), np.float32)
-    served, left, spare = lanes[0], lanes[1], lanes[2]
+    served, left = np.empty(size, np.float32), np.empty(size, np.float32)
+    spare = np.empty(size, np.float32)
     stalled = np.zeros(stalled_sum.shape, np.float32)
     for substep in range(arrivals.shape[0]):
         coming = jobs if substep == 0 else jobs[:, :0]
         for d in range(demands):
-            _enter(
-                d, law.arrival_slot[d], queued[d], arrivals[substep, d], coming[d],
-                offered[d], before[d], work[d], size,
-            )  # fmt: skip
+            slot = law.arrival_slot[d]
+            _enter(d, slot, queued, arrivals[substep], coming, offered, before, work, size)
         _carry(
             work, share, quota, room0, law.borrow_weight, law.pool_hops,
             want, carried, room, scratch, size,
         )  # fmt: skip
         for p in range(tunnels):
-            total, got = carried_sum[p], carried[p]
             for b in range(size):
-                total[b] += got[b]
+                carried_sum[p, b] += carried[p, b]
         for d in range(demands):
-            _serve(carried, d, per_demand, work, queued[d], served, left, spare, size)
-            _book(d, law, law.dt_s, offered[d], served, before[d], left, delay, totals, size)
+            _serve(carried, d, per_demand, work, queued, served, left, spare, size)
+            _book(d, law, law.dt_s, offered, served, before, left, delay, totals, size)
             if law.group[d] >= 0:
-                _stall(
-                    d, law, law.dt_s, quota, per_demand, work, left, busy, stalled, spare, size
-                )
-            _expire(d, law.width_substeps[d, 0], law.dt_s, clock, queued[d], left, totals, size)
+                _stall(d, law, law.dt_s, quota, per_demand, work, left, busy, stalled, spare, size)
+            _expire(d, law.width_substeps[d, 0], law.dt_s, clock, queued, left, totals, size)
         for b in range(size):
             clock[b] += 1
         for g in range(stalled.shape[0]):
-            total, longest = stalled_sum[g], stalled[g]
             for b in range(size):
-                total[b] += longest[b]
-                longest[b] = ZERO
+                stalled_sum[g, b] += stalled[g, b]
+                stalled[g, b] = ZERO
 
 
 @kernel
-def play_block(law, service, load, clock, queued, busy, totals, carried_sum, stalled_sum):
+def play_block(law, decided, load, clock, held, totals, carried_sum, stalled_sum, overrun):
     """`_play` for a block of episodes: its inner loops vectorise."""
-    _play(
-        law, service, load, clock, queued, busy, totals, carried_sum, stalled_sum, queued.shape[2]
-    )
+    size = np.uint64(decided[0].shape[1])
+    _play(law, decided, load, clock, held, totals, carried_sum, stalled_sum, overrun, size)
 
 
 @kernel
-def play_one(law, service, load, clock, queued, busy, totals, carried_sum, stalled_sum):
+def play_one(law, decided, load, clock, held, totals, carried_sum, stalled_sum, overrun):
     """`_play` for a single episode: the constant 1 removes the inner loops."""
-    _play(law, service, load, clock, queued, busy, totals, carried_sum, stalled_sum, 1)
+    size = np.uint64(1)
+    _play(law, decided, load, clock, held, totals, carried_sum, stalled_sum, overrun, size)
 
 
 class Law(NamedTuple):
     """The constants of `Physics` in the form numba takes."""
 
     dt_s: np.float32
+    link_hops: np.ndarray
+    pool_link: np.ndarray
+    pool_is_shared: np.ndarray
+    even_share: np.ndarray
+    delay_s: np.ndarray
     arrival_slot: np.ndarray
     width_substeps: np.ndarray
     borrow_weight: np.ndarray
@@ -271,6 +334,11 @@ def compile_law(physics: Physics) -> Law:
         group[rows] = number
     return Law(
         np.float32(physics.dt_s),
+        physics.links.hops,
+        np.asarray(physics.pool_link, np.int64),
+        physics.pool_is_shared,
+        physics.even_share,
+        physics.delay_s,
         physics.enters[:, :, 0].argmax(1),
         physics.width_substeps,
         np.ascontiguousarray(physics.borrow_weight[:, 0]),

@@ -10,7 +10,7 @@ import numpy as np
 
 from bwalloc.observe import Readings
 from bwalloc.sim.backends import Backend, make_backend
-from bwalloc.sim.dynamics import Load, cut_to_capacity, serve
+from bwalloc.sim.dynamics import Load
 from bwalloc.sim.physics import build_physics
 from bwalloc.sim.state import Flows, State
 from bwalloc.sim.terms import MoneyTerms
@@ -113,10 +113,7 @@ class Simulator:
         self, state: State, rates_gbps: Array, load: Load, capacity_gbps: Array, start_h: Array
     ) -> Step:
         """`step` on explicit arrivals and capacity; runs on NumPy and on torch."""
-        rates, overrun = cut_to_capacity(self.physics, rates_gbps, capacity_gbps)
-        service = serve(self.physics, rates, capacity_gbps)
-        clock = state.interval * self.physics.substeps
-        queued, busy, flows = self.backend(service, state.queued_gbit, state.busy_s, load, clock)
+        queued, busy, flows, overrun = self.backend(rates_gbps, capacity_gbps, state, load)
         after = State(state.interval + 1, queued, busy, rates_gbps)
         return Step(
             state=after,

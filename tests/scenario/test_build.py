@@ -25,11 +25,11 @@ def test_metro_capacities_are_the_load_factors_times_the_mean():
     core = ~links.is_work_conserving
     at = np.array([sites.name[s] for s in links.source])
 
-    assert 1.6 * 36 == pytest.approx(links.capacity_gbps[core].sum() / 2)
+    assert 2.8 * 36 == pytest.approx(links.capacity_gbps[core].sum() / 2)
     access = links.capacity_gbps[at == "edge-04"]
-    assert 6 * 3 * 2.13 == pytest.approx(access.sum())
+    assert 12 * 3 * 2.13 == pytest.approx(access.sum())
     assert pytest.approx(1.5) == access.max() / access.min()
-    assert 6 * 36 == pytest.approx(links.capacity_gbps[~core].sum() / 2)
+    assert 12 * 36 == pytest.approx(links.capacity_gbps[~core].sum() / 2)
 
 
 def test_metro_tunnels_share_no_risk():
@@ -100,7 +100,7 @@ def test_topology_file_beside_the_toml(tmp_path):
     text = text[:first] + text[last:]
     path = tmp_path / "mine.toml"
     path.write_text(text.replace('name = "tiny"', 'file = "net.graphml"\nfile_group = "core"'))
-    network = load_scenario(path).network
+    network = load_scenario(path, {"network.span_groups.core.capacity_factor": 1.0}).network
 
     assert 6 == network.n_links
     assert (network.links.capacity_gbps == 11.0).all()

@@ -14,7 +14,8 @@ def test_bare_key_and_full_key_are_the_same():
 
 
 def test_core_factor_scales_the_core_only():
-    plain, wide = load(), load(network__span_groups__core__capacity_factor=2.0)
+    plain = load(network__span_groups__core__capacity_factor=1.0)
+    wide = load(network__span_groups__core__capacity_factor=2.0)
 
     ratio = wide.network.links.capacity_gbps / plain.network.links.capacity_gbps
     is_core = ~plain.network.links.is_work_conserving

@@ -5,7 +5,7 @@ from bwalloc.workloads import counts
 from bwalloc.workloads.counts import poisson_counts, summed_sizes
 
 
-@pytest.mark.parametrize("mean", [0.0, 0.01, 0.7, 3.3, 7.99, 8.5, 40.0])
+@pytest.mark.parametrize("mean", [0.0, 0.01, 0.7, 3.3, 7.99, 8.5, 21.3, 39.99, 50.0])
 def test_counts_are_poisson(mean):
     counts = poisson_counts(np.random.default_rng(0), np.full((20_000, 10), mean, np.float32))
     assert counts.mean() == pytest.approx(mean, abs=5 * (mean / 2e5) ** 0.5)
@@ -33,3 +33,20 @@ def test_draws_do_not_depend_on_the_rows_worked_at_a_time(monkeypatch):
 
     for few, many in zip(drawn(50), drawn(10_000), strict=True):
         np.testing.assert_array_equal(few, many)
+
+
+@pytest.mark.skipif(counts.compiled_twins() is None, reason="needs numba")
+def test_compiled_twins_give_the_same_numbers_bit_for_bit(monkeypatch):
+    mean = np.random.default_rng(0).gamma(0.3, 30.0, (3000, 7)).astype(np.float32)
+    assert mean.max() > counts.LARGEST_TABLED_MEAN
+
+    def drawn():
+        rng = np.random.default_rng(1)
+        requests = counts.poisson_counts(rng, mean)
+        return [requests, *(counts.summed_sizes(rng, requests, 3.0, cv) for cv in (0.96, 2.0))]
+
+    compiled = drawn()
+    monkeypatch.setattr(counts, "compiled_twins", lambda: None)
+
+    for twin, plain in zip(compiled, drawn(), strict=True):
+        np.testing.assert_array_equal(twin, plain)
