@@ -103,7 +103,7 @@ class Autoscale:
     def ask(self, window: Window, readings: Readings) -> Ask:
         """The held reservations."""
         p95 = window.quantile(0.95)
-        if self.reserved is None or len(window.offered_gbps) == 1:
+        if self.reserved is None or window.pushes == 1:
             self.reserved = p95 * self.headroom
         outside = (p95 > self.up * self.reserved) | (p95 < self.down * self.reserved)
         self.reserved = np.where(outside, p95 * self.headroom, self.reserved)

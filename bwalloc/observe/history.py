@@ -1,4 +1,4 @@
-"""What was measured: the moving window of recent intervals, and the record of the train split."""
+"""The record of the train split: what an operator would have logged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-    from bwalloc.observe.readings import Readings
     from bwalloc.scenario import World
 
 
@@ -27,39 +26,6 @@ class History:
     p99_gbps: Float[np.ndarray, " demands"]
     peak_gbps: Float[np.ndarray, " demands"]
     hourly_gbps: Float[np.ndarray, "hours demands"]
-
-
-class Window:
-    """The last `length` intervals of what each demand offered, newest last.
-
-    Until it is full, the oldest reading stands for what came before it.
-    """
-
-    def __init__(self, length: int) -> None:
-        """Start empty."""
-        self.length = length
-        self.offered_gbps: list[np.ndarray] = []
-        self.peak_gbps: list[np.ndarray] = []
-
-    def push(self, readings: Readings) -> None:
-        """Append the newest interval."""
-        for column, value in (
-            (self.offered_gbps, readings.offered_gbps),
-            (self.peak_gbps, readings.peak_gbps),
-        ):
-            column.append(value)
-            del column[: -self.length]
-
-    def ewma(self, alpha: float) -> np.ndarray:
-        """Exponentially weighted mean of the interval means, newest weighing most, (demands, B)."""
-        ages = np.arange(len(self.offered_gbps))[::-1]
-        weights = ((1 - alpha) ** ages).astype(np.float32)
-        return np.tensordot(weights / weights.sum(), np.stack(self.offered_gbps), axes=1)
-
-    def quantile(self, level: float) -> np.ndarray:
-        """Empirical quantile of the interval means, (demands, B)."""
-        ordered = np.sort(np.stack(self.offered_gbps), axis=0)
-        return ordered[round(level * (len(ordered) - 1))]
 
 
 def measured(worlds: Sequence[World], interval_s: float) -> History:
