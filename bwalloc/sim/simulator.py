@@ -43,7 +43,7 @@ class Episodes:
     def __init__(self, worlds: Sequence[World]) -> None:
         """Stack `worlds`, all of one scenario."""
         self.arrivals = np.stack([world.arrivals_gbit for world in worlds])
-        self.capacity = np.stack([world.capacity_gbps for world in worlds])
+        self.capacity = np.stack([world.capacity_gbps for world in worlds]).astype(np.float32)
         self.start_h = np.array([world.start_h for world in worlds])
         has_jobs = worlds[0].jobs_gbit is not None
         self.jobs = np.stack([world.jobs_gbit for world in worlds]) if has_jobs else None  # pyright: ignore[reportArgumentType, reportCallIssue]

@@ -1,0 +1,255 @@
+"""Features of telemetry: what a policy sees, in training and in serving.
+
+Everything is a ratio or a logarithm of one, clipped, so that no separate statistics exist and a
+policy can be carried to networks of other sizes. Runs on NumPy and torch, batch last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from bwalloc.arrays import Array, Incidence, like, namespace
+
+if TYPE_CHECKING:
+    from bwalloc.network import Network
+    from bwalloc.observe.readings import Readings
+
+
+class Feature(NamedTuple):
+    """One number a policy sees; `meaning` is a sentence for people."""
+
+    name: str
+    low: float
+    high: float
+    meaning: str
+
+
+DEMAND_FEATURES = (
+    Feature("size", -6, 1, "log10 of trailing mean / widest path, both Gbit/s"),
+    Feature("last", -5, 4, "log of the last interval's load / trailing mean"),
+    Feature("recent", -5, 4, "log of the load of the last 3 s / trailing mean"),
+    Feature("peak", -5, 4, "log of the highest substep's load / trailing mean"),
+    Feature("fast", -5, 4, "log of the mean over about 3 intervals / trailing mean"),
+    Feature("medium", -5, 4, "log of the mean over about 18 intervals / trailing mean"),
+    Feature("deviation", 0, 3, "log(1 + standard deviation of interval loads / trailing mean)"),
+    Feature("burst", 0, 3, "log(1 + mean of peak less mean inside an interval / trailing mean)"),
+    Feature("backlog", 0, 6, "log(1 + queued work / trailing mean of an interval)"),
+    Feature("urgent", 0, 1, "share of the queued work with the soonest deadline"),
+    Feature("lost", 0, 1, "share of the work that ended in the last interval that expired"),
+    Feature("value", -6, 3, "log10 of value per Gbit / mean value of all demands"),
+    Feature("stakes", -6, 0, "log10 of the share of all demands' value that this one carries"),
+    Feature("deadline", -2, 3, "log10 of deadline / interval; 3 where work never expires"),
+    Feature("want", -5, 4, "log of the rate `forecast` would ask for / trailing mean"),
+    Feature("granted", -5, 4, "log of the rate of the last interval / trailing mean"),
+)
+TUNNEL_FEATURES = (
+    Feature("width", -3, 0, "log10 of the narrowest link / that of the demand's widest tunnel"),
+    Feature("load", 0, 2, "utilisation of the most loaded link it crosses"),
+    Feature("delay", 0, 2, "propagation / delay budget of the demand"),
+)
+LINK_FEATURES = (
+    Feature("capacity", -3, 3, "log10 of capacity / mean capacity of all links"),
+    Feature("load", 0, 2, "carried / capacity in the last interval"),
+    Feature("pressure", 0, 4, "log(1 + what `forecast` asks across it / capacity)"),
+    Feature("lends", 0, 1, "1 if unused guarantees are lent on it, 0 if it is policed"),
+)
+GLOBAL_FEATURES = (
+    Feature("hour_sin", -1, 1, "sine of the UTC hour of day"),
+    Feature("hour_cos", -1, 1, "cosine of the UTC hour of day"),
+    Feature("week_sin", -1, 1, "sine of the UTC hour of the week"),
+    Feature("week_cos", -1, 1, "cosine of the UTC hour of the week"),
+    Feature("load", -5, 4, "log of all load of the last interval / all trailing means"),
+)
+TABLES = {
+    "demands": DEMAND_FEATURES,
+    "tunnels": TUNNEL_FEATURES,
+    "links": LINK_FEATURES,
+    "globals": GLOBAL_FEATURES,
+}
+"""The features of each kind of row, in the order of their columns."""
+
+SPANS = (3.0, 18.0, 90.0)
+"""Intervals that the running means reach back; the longest is the trailing mean."""
+LEAST = 1e-6
+"""Share of the widest path below which a trailing mean counts as this."""
+SOFT = 0.01
+"""Share of the trailing mean added to a load and to the mean before taking the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What features remember; all batch last.
+
+    Attributes:
+        seen: intervals seen, (B,).
+        means: running means of the load over `SPANS`, Gbit/s, (spans, demands, B).
+        square: running mean of the squared deviation from the trailing mean, (demands, B).
+        excess: running mean of peak less mean inside an interval, Gbit/s, (demands, B).
+    """
+
+    seen: Array
+    means: Array
+    square: Array
+    excess: Array
+
+
+class Observer:
+    """Turns readings into features for one network; holds constants only."""
+
+    def __init__(self, network: Network) -> None:
+        """Collect capacities, values and deadlines."""
+        self.interval_s = network.interval_s
+        self.exists = network.tunnels.exists
+        self.paths = Incidence(network.flat_hops, network.n_links)
+        self.lends = _column(network.links.is_work_conserving)
+        law = network.law
+        until = np.minimum(np.nan_to_num(law.value_until, posinf=1.0), 1.0)
+        value = (law.value_usd_per_gbit * np.diff(until, axis=1, prepend=0.0)).sum(1)
+        self.value = _column(np.maximum(value, 1e-12))
+        self.relative_value = _column(np.log10(np.maximum(value / value.mean(), 1e-12)))
+        deadline = np.minimum(network.demands.deadline_s, 1e9) / network.interval_s
+        self.deadline = _column(np.log10(np.maximum(deadline, 1e-3)))
+        budget_s = np.minimum(network.demands.budget_ms, 1e9)[:, None] / 1e3
+        self.delay = (network.tunnels.delay_ms / 1e3 / budget_s).astype(np.float32)
+
+    def start(self, batch: int) -> Memory:
+        """Nothing seen yet, on NumPy."""
+        demands = len(self.value)
+        empty = np.zeros((demands, batch), np.float32)
+        return Memory(np.zeros(batch, np.float32), np.stack([empty] * len(SPANS)), empty, empty)
+
+    def update(self, memory: Memory, readings: Readings) -> Memory:
+        """Remember one more interval."""
+        offered = readings.offered_gbps
+        keep = [1.0 - 1.0 / span for span in SPANS]
+        trailing = memory.means[-1] / self._weight(memory.seen, keep[-1])
+        means = namespace(offered).stack(
+            [k * mean + (1.0 - k) * offered for k, mean in zip(keep, memory.means, strict=True)]
+        )
+        k = keep[-1]
+        return Memory(
+            memory.seen + 1,
+            means,
+            k * memory.square + (1.0 - k) * (offered - trailing) ** 2,
+            k * memory.excess + (1.0 - k) * (readings.peak_gbps - offered),
+        )
+
+    def __call__(
+        self, memory: Memory, readings: Readings, want_gbps: Array, rates_gbps: Array
+    ) -> dict[str, Array]:
+        """Clipped features by kind of row, each (features, rows, B).
+
+        Args:
+            memory: updated with `readings`.
+            readings: of the interval that just ended.
+            want_gbps: what the base allocator asks for, (demands, B).
+            rates_gbps: of the interval that just ended, (demands, tunnels, B).
+        """
+        capacity = readings.capacity_gbps
+        narrowest = self.paths.least(capacity).reshape(*self.exists.shape, -1)
+        xp = namespace(capacity)
+        widest = xp.amax(narrowest, 1) + LEAST
+        columns = {
+            "demands": self._demands(memory, readings, widest, want_gbps, rates_gbps),
+            "tunnels": self._tunnels(readings, narrowest, widest),
+            "links": self._links(readings, want_gbps, narrowest),
+            "globals": self._globals(memory, readings),
+        }
+        return {kind: _clipped(TABLES[kind], column) for kind, column in columns.items()}
+
+    def _demands(
+        self,
+        memory: Memory,
+        readings: Readings,
+        widest: Array,
+        want_gbps: Array,
+        rates_gbps: Array,
+    ) -> list[Array]:
+        xp = namespace(widest)
+        fast, medium, trailing = (
+            mean / self._weight(memory.seen, 1.0 - 1.0 / span)
+            for mean, span in zip(memory.means, SPANS, strict=True)
+        )
+        slow = self._weight(memory.seen, 1.0 - 1.0 / SPANS[-1])
+        mean = xp.maximum(trailing, LEAST * widest)
+        loads = (
+            readings.offered_gbps, readings.recent_gbps, readings.peak_gbps, fast, medium,
+            want_gbps, rates_gbps.sum(1),
+        )  # fmt: skip
+        last, recent, peak, short, long, want, granted = xp.log(
+            (xp.stack(loads) + SOFT * mean) / ((1.0 + SOFT) * mean)
+        )
+        queued = readings.queued_gbit.sum(1)
+        ended = readings.expired_gbit + readings.served_gbit
+        worth = like(self.value, mean) * mean
+        return [
+            xp.log10(mean / widest),
+            last, recent, peak, short, long,
+            xp.log1p(xp.sqrt(memory.square / slow) / mean),
+            xp.log1p(memory.excess / slow / mean),
+            xp.log1p(queued / (self.interval_s * mean)),
+            readings.queued_gbit[:, 0] / (queued + 1e-9),
+            readings.expired_gbit / (ended + 1e-9),
+            like(self.relative_value, mean) + 0 * mean,
+            xp.log10(worth / worth.sum(0)),
+            like(self.deadline, mean) + 0 * mean,
+            want, granted,
+        ]  # fmt: skip
+
+    def _tunnels(self, readings: Readings, narrowest: Array, widest: Array) -> list[Array]:
+        xp = namespace(widest)
+        load = readings.carried_gbps / (readings.capacity_gbps + LEAST)
+        room = self.paths.least(-load).reshape(narrowest.shape)
+        width = xp.log10((narrowest + LEAST) / widest[:, None])
+        delay = like(self.delay[:, :, None], width) + 0 * width
+        batch = widest.shape[1]
+        return [column.reshape(-1, batch) for column in (width, -room, delay)]
+
+    def _links(self, readings: Readings, want_gbps: Array, narrowest: Array) -> list[Array]:
+        xp = namespace(narrowest)
+        capacity = readings.capacity_gbps + LEAST
+        share = narrowest / (narrowest.sum(1)[:, None] + LEAST)
+        asked = (want_gbps[:, None] * share).reshape(-1, want_gbps.shape[1])
+        return [
+            xp.log10(capacity / capacity.mean(0)),
+            readings.carried_gbps / capacity,
+            xp.log1p(self.paths.total(asked) / capacity),
+            like(self.lends, capacity) + 0 * capacity,
+        ]
+
+    def _globals(self, memory: Memory, readings: Readings) -> list[Array]:
+        xp = namespace(memory.square)
+        hour = like(np.asarray(readings.hour_of_week, np.float32), memory.square)
+        day, week = hour * (2 * np.pi / 24.0), hour * (2 * np.pi / 168.0)
+        trailing = memory.means[-1].sum(0) / self._weight(memory.seen, 1.0 - 1.0 / SPANS[-1])
+        load = readings.offered_gbps.sum(0)
+        ratio = xp.log((load + LEAST) / (trailing + LEAST))
+        waves = (xp.sin(day), xp.cos(day), xp.sin(week), xp.cos(week))
+        return [column[None] for column in (*waves, ratio)]
+
+    def _weight(self, seen: Array, keep: float) -> Array:
+        """The weight that a running mean which began at 0 has gathered."""
+        return (1.0 - keep**seen).clip(1.0 - keep)
+
+
+def restarted(memory: Memory, columns: np.ndarray) -> Memory:
+    """`memory` (NumPy) with the episodes in these columns forgotten."""
+    fields = {name: getattr(memory, name).copy() for name in Memory.__slots__}
+    for values in fields.values():
+        values[..., columns] = 0
+    return replace(memory, **fields)
+
+
+def _column(values: np.ndarray) -> np.ndarray:
+    return np.asarray(values, np.float32)[:, None]
+
+
+def _clipped(table: tuple[Feature, ...], columns: list[Array]) -> Array:
+    xp = namespace(columns[-1])
+    stacked = xp.stack([xp.broadcast_to(column, columns[0].shape) for column in columns])
+    low = like(np.array([feature.low for feature in table], np.float32), stacked)
+    high = like(np.array([feature.high for feature in table], np.float32), stacked)
+    return xp.clip(stacked, low[:, None, None], high[:, None, None])
