@@ -8,6 +8,7 @@ BwallocError
 ├── TraceError            a trace that is malformed, truncated or empty
 ├── TelemetryError        telemetry that does not fit the network it is about
 ├── DecisionError         a decision with wrong shapes, names or numbers
+├── ActionError           an action with a wrong shape, or numbers that are not finite
 ├── InfeasibleError       a decision that breaks a limit
 └── SolverError           a linear programme that HiGHS did not solve
 """
@@ -48,6 +49,10 @@ class TelemetryError(BwallocError):
 
 class DecisionError(BwallocError):
     """Raised when a decision has wrong shapes, unknown names or numbers that are not finite."""
+
+
+class ActionError(BwallocError, ValueError):
+    """Raised when an action does not fit the action space or holds numbers that are not finite."""
 
 
 class InfeasibleError(BwallocError, ValueError):

@@ -12,7 +12,7 @@ import numpy as np
 from bwalloc.allocate import REFERENCES
 from bwalloc.bench import statistics
 from bwalloc.bench.compare import LEGACY, Comparison
-from bwalloc.bench.play import Played
+from bwalloc.sim.play import Played
 from bwalloc.bench.tasks import scenario_of
 
 PACKAGES = ("bwalloc", "numpy", "highspy", "networkx", "numba")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bwalloc.allocate import make_rule
-from bwalloc.bench.play import Played, play
+from bwalloc.sim.play import Played, play
 from bwalloc.bench.timing import decide_ms
 from bwalloc.observe import History, measured
 from bwalloc.scenario import (
@@ -95,7 +95,7 @@ def run_allocator(setting: Setting, name: str) -> tuple[Played, dict[str, float]
 
 def run_plan(setting: Setting, seed: int) -> Plan:
     """Plan one episode with its future known, and prove its bound."""
-    from bwalloc.bench.plan_cache import cached_plan  # highspy takes 0.3 s to import
+    from bwalloc.allocate.plan_cache import cached_plan  # highspy takes 0.3 s to import
 
     return cached_plan(scenario_of(setting), setting.split, seed)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bwalloc.allocate import make_rule
-from bwalloc.bench.play import play
+from bwalloc.sim.play import play
 from bwalloc.bench.tasks import Setting, history_of, scenario_of, worlds_of
 
 if TYPE_CHECKING:

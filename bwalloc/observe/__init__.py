@@ -1,7 +1,8 @@
 """What controllers see, as arrays, and the history they keep: ONE code for training and serving."""
 
-from bwalloc.observe.history import History, measured
+from bwalloc.observe.features import TABLES, Feature, Memory, Observer, restarted
+from bwalloc.observe.history import History, measured, no_history
 from bwalloc.observe.readings import Readings, read_telemetry
 from bwalloc.observe.window import Window
 
-__all__ = ["History", "Readings", "Window", "measured", "read_telemetry"]
+__all__ = ["TABLES", "Feature", "History", "Memory", "Observer", "Readings", "Window", "measured", "no_history", "read_telemetry", "restarted"]

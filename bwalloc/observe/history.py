@@ -28,6 +28,12 @@ class History:
     hourly_gbps: Float[np.ndarray, "hours demands"]
 
 
+def no_history(demands: int) -> History:
+    """A record of nothing, for allocators that look at recent intervals only."""
+    nothing = np.zeros(demands)
+    return History(nothing, nothing, nothing, nothing, np.zeros((24, demands)))
+
+
 def measured(worlds: Sequence[World], interval_s: float) -> History:
     """The record of worlds of the train split.
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bwalloc.allocate import CLASSICAL, make_rule
 from bwalloc.allocate.bound import bound_usd_per_h
 from bwalloc.allocate.clairvoyant import ClairvoyantRule, plan_episode
-from bwalloc.bench.play import play
+from bwalloc.sim.play import play
 from bwalloc.observe import measured
 from bwalloc.scenario import build_slots, draw_world, load_scenario
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bwalloc.allocate.clairvoyant import ClairvoyantRule, plan_episode
-from bwalloc.bench.play import play
+from bwalloc.sim.play import play
 from bwalloc.scenario import Slots, World
 
 

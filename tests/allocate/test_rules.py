@@ -8,7 +8,7 @@ from builders import random_world, star
 
 from bwalloc.allocate import CLASSICAL, make_allocator, make_rule
 from bwalloc.allocate.limits import violations
-from bwalloc.bench.play import play
+from bwalloc.sim.play import play
 from bwalloc.control import Decision
 from bwalloc.errors import DecisionError, UnknownNameError
 from bwalloc.observe import measured

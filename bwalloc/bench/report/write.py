@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from bwalloc.bench.files import write_atomically
+from bwalloc.files import write_atomically
 from bwalloc.bench.report import figures
 from bwalloc.bench.report.bars import money_chart, regret_chart, summary_of
 from bwalloc.bench.report.curves import curves

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.allocate.clairvoyant import Plan, plan_episode
-from bwalloc.bench.files import write_atomically
+from bwalloc.files import write_atomically
 from bwalloc.scenario import draw_world
 from bwalloc.scenario.catalogue import shelves
 

@@ -1,0 +1,59 @@
+"""What an action means: a correction of what another allocator asks for. 0 changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from bwalloc.allocate.decode import Ask
+from bwalloc.arrays import Array, namespace
+
+if TYPE_CHECKING:
+    from bwalloc.network import Network
+
+
+class Part(NamedTuple):
+    """One column of an action."""
+
+    name: str
+    default: float
+    meaning: str
+
+
+PARTS = (
+    Part("reserve", 2.0, "the rate asked for is multiplied by exp(scale x action)"),
+    Part("weight", 3.0, "the weight on scarce links is multiplied by exp(scale x action)"),
+    Part("leftover", 2.0, "the weight in the leftover is multiplied by exp(scale x action)"),
+    Part("split", 2.0, "the share of a tunnel is multiplied by exp(scale x action)"),
+)
+"""Columns of an action, one of each per demand, `split` once per tunnel; `default` scales."""
+
+
+def action_shape(demands: int, tunnels: int) -> tuple[int, int]:
+    """Rows and columns of an action."""
+    return demands, len(PARTS) - 1 + tunnels
+
+
+class Correction:
+    """Applies actions in [-1, 1] to the ask of a base allocator."""
+
+    def __init__(self, network: Network, scales: Mapping[str, float]) -> None:
+        """Read the scale of each part; those not given take their defaults."""
+        self.shape = action_shape(network.n_demands, network.n_tunnels)
+        self.scale = {part.name: float(scales.get(part.name, part.default)) for part in PARTS}
+
+    def __call__(self, base: Ask, action: Array) -> Ask:
+        """The corrected ask.
+
+        Args:
+            base: what the base allocator asks for.
+            action: numbers in [-1, 1], (demands, 3 + tunnels, B).
+        """
+        exp = namespace(action).exp
+        scale = self.scale
+        return Ask(
+            base.want_gbps * exp(scale["reserve"] * action[:, 0]),
+            base.weight * exp(scale["weight"] * action[:, 1]),
+            base.split * exp(scale["split"] * action[:, 3:]),
+            base.spare_weight * exp(scale["leftover"] * action[:, 2]),
+        )

@@ -1,0 +1,108 @@
+"""Observation and action spaces, built from the tables of features and of action parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from gymnasium import spaces
+
+from bwalloc.allocate.correction import action_shape
+from bwalloc.errors import ActionError
+from bwalloc.observe import TABLES
+
+if TYPE_CHECKING:
+    from bwalloc.network import Network
+    from bwalloc.scenario import Sizes
+
+MASKS = {"demands": "demand_mask", "tunnels": "tunnel_mask", "links": "link_mask"}
+"""The mask of each kind of row: 1 where the row exists, 0 where it pads."""
+
+
+def rows_of(sizes: Sizes) -> dict[str, int]:
+    """Padded number of rows of each kind."""
+    return {
+        "demands": sizes.demands,
+        "tunnels": sizes.demands * sizes.tunnels,
+        "links": sizes.links,
+        "globals": 1,
+    }
+
+
+def observation_space(sizes: Sizes) -> spaces.Dict:
+    """A flat Dict of finite Boxes: one (rows, features) per kind of row, and the masks."""
+    boxes: dict[str, spaces.Space[np.ndarray]] = {}
+    for kind, rows in rows_of(sizes).items():
+        low, high = (np.array([f[place] for f in TABLES[kind]], np.float32) for place in (1, 2))
+        low, high = np.minimum(low, 0), np.maximum(high, 0)  # padding is 0
+        shape = (rows, len(low))
+        boxes[kind] = spaces.Box(np.broadcast_to(low, shape), np.broadcast_to(high, shape))
+    for kind, mask in MASKS.items():
+        boxes[mask] = spaces.Box(0.0, 1.0, (rows_of(sizes)[kind],), np.float32)
+    return spaces.Dict(boxes)
+
+
+def action_space(sizes: Sizes) -> spaces.Box:
+    """One Box in [-1, 1], (demands, 3 + tunnels); rows that pad are ignored."""
+    return spaces.Box(-1.0, 1.0, action_shape(sizes.demands, sizes.tunnels), np.float32)
+
+
+def masks_of(network: Network, sizes: Sizes) -> dict[str, np.ndarray]:
+    """The masks of one network, float32."""
+    rows = rows_of(sizes)
+    exists = np.zeros((sizes.demands, sizes.tunnels), np.float32)
+    exists[: network.n_demands, : network.n_tunnels] = network.tunnels.exists
+    return {
+        "demand_mask": _ones(network.n_demands, rows["demands"]),
+        "tunnel_mask": exists.ravel(),
+        "link_mask": _ones(network.n_links, rows["links"]),
+    }
+
+
+def padded(
+    features: dict[str, np.ndarray], network: Network, sizes: Sizes
+) -> dict[str, np.ndarray]:
+    """Features (F, rows, B) as observations (B, padded rows, F), new arrays."""
+    shape = (network.n_demands, network.n_tunnels)
+    observation: dict[str, np.ndarray] = {}
+    for kind, rows in rows_of(sizes).items():
+        turned = features[kind].transpose(2, 1, 0)
+        batch, given, count = turned.shape
+        if given == rows:
+            observation[kind] = np.ascontiguousarray(turned)
+            continue
+        whole = np.zeros((batch, rows, count), np.float32)
+        if kind == "tunnels":
+            by_tunnel = whole.reshape(batch, sizes.demands, sizes.tunnels, count)
+            by_tunnel[:, : shape[0], : shape[1]] = turned.reshape(batch, *shape, count)
+        else:
+            whole[:, :given] = turned
+        observation[kind] = whole
+    return observation
+
+
+def checked_actions(actions: object, shape: tuple[int, ...]) -> np.ndarray:
+    """Actions as float32 in [-1, 1] of the given shape; larger numbers are clipped.
+
+    Raises:
+        ActionError: The shape is wrong, or a number is not finite; names the first.
+    """
+    try:
+        given = np.asarray(actions, np.float32)
+    except (TypeError, ValueError):
+        msg = f"Action: got {type(actions).__name__}, expected numbers of shape {shape}."
+        raise ActionError(msg) from None
+    if given.shape != shape:
+        msg = f"Action: got shape {given.shape}, expected {shape}."
+        raise ActionError(msg)
+    if not np.isfinite(given).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(given))[0])
+        msg = f"Action{list(place)}: got {given[place]}, expected a finite number in [-1, 1]."
+        raise ActionError(msg)
+    return np.clip(given, -1.0, 1.0)
+
+
+def _ones(count: int, rows: int) -> np.ndarray:
+    mask = np.zeros(rows, np.float32)
+    mask[:count] = 1.0
+    return mask
