@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bwalloc.gym.registration import register_environments
+
 if TYPE_CHECKING:
     from bwalloc.allocate import make_allocator
     from bwalloc.bench import compare
@@ -42,6 +44,9 @@ _HOME = {
     "load_scenario": "scenario",
     "make_allocator": "allocate",
 }
+
+
+register_environments()
 
 
 def __getattr__(name: str) -> Any:

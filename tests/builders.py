@@ -6,7 +6,7 @@ import numpy as np
 
 from bwalloc.money import GroupLaw, ValueLaw
 from bwalloc.network import Demands, Links, Network, Sites, Spans, Topology, Tunnels
-from bwalloc.scenario import Scenario, Timing, World, build_slots
+from bwalloc.scenario import Scenario, Sizes, Timing, World, build_slots
 
 
 def star(
@@ -131,6 +131,7 @@ def star(
         reward_scale_usd=1.0,
         tuned={},
         digest="0" * 64,
+        sizes=Sizes(network.n_demands, network.n_tunnels, network.n_links),
     )
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from bwalloc.allocate import CLASSICAL, REFERENCES
 from bwalloc.bench import tasks
-from bwalloc.sim.play import Played
 from bwalloc.bench.tasks import Setting
 from bwalloc.errors import BwallocError, unknown_name
 from bwalloc.scenario import SPLITS
+from bwalloc.sim.play import Played
 
 DEFAULT_ALLOCATORS = (*CLASSICAL, *REFERENCES)
 LEGACY = "static-peak"

@@ -12,8 +12,8 @@ import numpy as np
 from bwalloc.allocate import REFERENCES
 from bwalloc.bench import statistics
 from bwalloc.bench.compare import LEGACY, Comparison
-from bwalloc.sim.play import Played
 from bwalloc.bench.tasks import scenario_of
+from bwalloc.sim.play import Played
 
 PACKAGES = ("bwalloc", "numpy", "highspy", "networkx", "numba")
 

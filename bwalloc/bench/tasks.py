@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bwalloc.allocate import make_rule
-from bwalloc.sim.play import Played, play
 from bwalloc.bench.timing import decide_ms
 from bwalloc.observe import History, measured
 from bwalloc.scenario import (
@@ -20,6 +19,7 @@ from bwalloc.scenario import (
     train_worlds,
     with_trace,
 )
+from bwalloc.sim.play import Played, play
 
 if TYPE_CHECKING:
     from bwalloc.allocate.clairvoyant import Plan

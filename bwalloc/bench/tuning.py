@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bwalloc.allocate import make_rule
-from bwalloc.sim.play import play
 from bwalloc.bench.tasks import Setting, history_of, scenario_of, worlds_of
+from bwalloc.sim.play import play
 
 if TYPE_CHECKING:
     import optuna

@@ -17,10 +17,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bwalloc.bench.compare import DEFAULT_ALLOCATORS, Comparison, compare
-from bwalloc.files import write_atomically
 from bwalloc.bench.summary import document, summarise
 from bwalloc.bench.tasks import scenario_of
 from bwalloc.errors import BwallocError
+from bwalloc.files import write_atomically
 from bwalloc.scenario import trace_statistics
 
 INTERRUPTED = 130

@@ -68,6 +68,11 @@ class Engine:
         self.readings: Readings | None = None
         self.base: Ask | None = None
 
+    @property
+    def intervals(self) -> int:
+        """Steps of an episode."""
+        return self.scenario.timing.intervals
+
     def restart(self, columns: np.ndarray, worlds: Sequence[World]) -> None:
         """Begin new episodes in these columns; the others go on."""
         if self.episodes is None:
@@ -100,7 +105,7 @@ class Engine:
             terms=step.terms,
             flows=step.flows,
             violations=(step.overrun_gbit > OVERRUN_GBPS * interval_s).astype(np.int64),
-            is_last=step.state.interval >= self.scenario.timing.intervals,
+            is_last=step.state.interval >= self.intervals,
         )
 
     def observe(self) -> dict[str, np.ndarray]:

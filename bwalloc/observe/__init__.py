@@ -5,4 +5,16 @@ from bwalloc.observe.history import History, measured, no_history
 from bwalloc.observe.readings import Readings, read_telemetry
 from bwalloc.observe.window import Window
 
-__all__ = ["TABLES", "Feature", "History", "Memory", "Observer", "Readings", "Window", "measured", "no_history", "read_telemetry", "restarted"]
+__all__ = [
+    "TABLES",
+    "Feature",
+    "History",
+    "Memory",
+    "Observer",
+    "Readings",
+    "Window",
+    "measured",
+    "no_history",
+    "read_telemetry",
+    "restarted",
+]

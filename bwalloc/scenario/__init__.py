@@ -4,7 +4,7 @@ from bwalloc.scenario.ahead import WorldsAhead
 from bwalloc.scenario.build import load_scenario
 from bwalloc.scenario.catalogue import find, list_scenarios
 from bwalloc.scenario.draw import draw_world, train_worlds
-from bwalloc.scenario.scenario import SPLITS, Scenario, Slots, Timing, build_slots
+from bwalloc.scenario.scenario import SPLITS, Scenario, Sizes, Slots, Timing, build_slots
 from bwalloc.scenario.trace import trace_statistics, with_trace
 from bwalloc.scenario.workload import Part, Shift, Workload
 from bwalloc.scenario.world import World
@@ -14,6 +14,7 @@ __all__ = [
     "Part",
     "Scenario",
     "Shift",
+    "Sizes",
     "Slots",
     "Timing",
     "Workload",

@@ -27,7 +27,7 @@ from bwalloc.scenario.digest import digest_of
 from bwalloc.scenario.economics import check_classes
 from bwalloc.scenario.expand import expand_demands, expand_services, stream_of
 from bwalloc.scenario.overrides import leaves, override
-from bwalloc.scenario.scenario import Scenario, Timing, build_slots
+from bwalloc.scenario.scenario import Scenario, Sizes, Timing, build_slots
 from bwalloc.scenario.schema import EnvFile
 from bwalloc.scenario.validate import validate
 
@@ -98,17 +98,19 @@ def build_scenario(env: EnvFile, path: Path, entropy: int) -> Scenario:
         groups = build_groups(env, demands, where)
         has_jobs = np.array([name == "bulk_ingest" for name in demands.traffic_class])
         workload = build_workload(env, topology, rows, streams, followed, entropy)
+        network = Network(topology, demands, tunnels, law, groups, timing.interval_s)
         return Scenario(
             id=env.id,
             slug=path.stem,
             title=env.title,
-            network=Network(topology, demands, tunnels, law, groups, timing.interval_s),
+            network=network,
             timing=timing,
             slots=build_slots(demands.deadline_s, has_jobs, timing),
             workload=workload,
             reward_scale_usd=env.money.reward_scale_usd,
             tuned={**env.allocators, **({"action": env.action} if env.action else {})},
             digest=digest_of(env, path),
+            sizes=Sizes(network.n_demands, network.n_tunnels, network.n_links),
         )
 
 

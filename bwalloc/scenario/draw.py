@@ -46,10 +46,11 @@ BLOCK_CELLS = 32_768
 """Cells (steps x demands) of request-driven classes drawn at a time; it shapes the worlds."""
 
 
-def draw_world(scenario: Scenario, split: str, seed: int) -> World:
+def draw_world(scenario: Scenario, split: str, seed: int, *, start_h: float | None = None) -> World:
     """The world of episode `seed` of a split; any seed of 0 or more is an episode of every split.
 
     In the `ood` split episode `seed` gets the shift `seed % count` of the environment file.
+    `start_h` replaces the random hour of the week it starts, 0 (Monday 00:00 UTC) to 168.
 
     Raises:
         UnknownNameError: If there is no such split.
@@ -60,10 +61,13 @@ def draw_world(scenario: Scenario, split: str, seed: int) -> World:
     if seed < 0 or seed != int(seed):
         msg = f"seed: got {seed}, expected a whole number of at least 0."
         raise ScenarioError(msg)
+    if start_h is not None and not 0.0 <= start_h < WEEK_H:
+        msg = f"start: got {start_h}, expected an hour of the week, 0 to {WEEK_H:g}."
+        raise ScenarioError(msg)
     shift = _shift(scenario, seed) if split == "ood" else None
     entropy = [SPLITS.index(split), scenario.workload.entropy, int(seed)]
     sequence = np.random.SeedSequence(entropy)
-    return draw_from(scenario, sequence, split=split, seed=int(seed), shift=shift)
+    return draw_from(scenario, sequence, split=split, seed=int(seed), shift=shift, start_h=start_h)
 
 
 def draw_from(

@@ -54,6 +54,15 @@ class Slots:
 
 
 @dataclass(frozen=True, slots=True)
+class Sizes:
+    """Padded sizes of observations and actions: demands, tunnels per demand, links."""
+
+    demands: int
+    tunnels: int
+    links: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """One environment of the catalogue with its overrides applied.
 
@@ -71,6 +80,7 @@ class Scenario:
     reward_scale_usd: float
     tuned: Mapping[str, Mapping[str, float]]
     digest: str
+    sizes: Sizes
 
 
 def build_slots(deadline_s: np.ndarray, has_jobs: np.ndarray, timing: Timing) -> Slots:

@@ -7,13 +7,13 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from bwalloc.files import write_atomically
 from bwalloc.bench.report import figures
 from bwalloc.bench.report.bars import money_chart, regret_chart, summary_of
 from bwalloc.bench.report.curves import curves
 from bwalloc.bench.report.headline import headline
 from bwalloc.bench.report.map import network_map
 from bwalloc.bench.report.records import EnvReport, Report
+from bwalloc.files import write_atomically
 
 TEMPLATES = Path(__file__).parent / "templates"
 

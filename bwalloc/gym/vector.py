@@ -1,0 +1,299 @@
+"""`CloudEdgeVectorEnv`: a batch of episodes as one array program."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from bwalloc.errors import BwallocError, unknown_name
+from bwalloc.gym.engine import Engine
+from bwalloc.gym.episodes import Catalogue, Choice, random_seed, world_of
+from bwalloc.gym.info import columns_of, with_masks
+from bwalloc.gym.spaces import action_space, checked_actions, observation_space
+from bwalloc.scenario import WorldsAhead
+
+if TYPE_CHECKING:
+    from bwalloc.scenario import Scenario, World
+
+Observation = dict[str, np.ndarray]
+MODES = (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED)
+
+
+class CloudEdgeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
+    """`num_envs` episodes of one environment, stepped together.
+
+    Observations, actions and rewards are those of `CloudEdgeEnv`, with the environments first.
+    Autoreset: `SAME_STEP` (the observation returned is that of the next episode; the last one is
+    in `info["final_obs"]`, its info in `info["final_info"]`) or `DISABLED` (reset with
+    `options={"reset_mask": mask}`). Coming episodes are drawn in a thread while this one runs.
+
+    Args:
+        num_envs: number of episodes.
+        env, split, overrides, envs: as in `CloudEdgeEnv`.
+        threads: threads that share the batch.
+        autoreset_mode: `SAME_STEP` or `DISABLED`.
+        render_mode: None only; render a single environment instead.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        env: str = "metro-inference",
+        *,
+        split: str = "train",
+        overrides: Mapping[str, Any] | None = None,
+        envs: Path | None = None,
+        threads: int = 1,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+        render_mode: str | None = None,
+    ) -> None:
+        """Load the environment; `reset` begins the episodes."""
+        if num_envs < 1:
+            msg = f"num_envs: got {num_envs}, expected at least 1."
+            raise BwallocError(msg)
+        if render_mode is not None:
+            msg = f"render_mode '{render_mode}': only single environments draw; use gym.make."
+            raise BwallocError(msg)
+        self.catalogue = Catalogue(env, overrides, split, envs)
+        self.num_envs, self.render_mode, self.threads = num_envs, None, threads
+        self.mode = _checked_mode(autoreset_mode)
+        self.metadata = {"autoreset_mode": self.mode, "render_modes": []}
+        self.single_observation_space = observation_space(self.scenario.sizes)
+        self.single_action_space = action_space(self.scenario.sizes)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.generators = [np.random.default_rng() for _ in range(num_envs)]
+        self.worlds = WorldsAhead(self.scenario)
+        self.choices: list[Choice | None] = [None] * num_envs
+        self.coming: list[int] = [0] * num_envs
+        self.lanes: list[Lane] = []
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario the spaces are built for."""
+        return self.catalogue.scenario
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin all episodes, or those of `options["reset_mask"]`.
+
+        Args:
+            seed: number of the first episode, the others follow; or one number (or None) each.
+            options: as in `CloudEdgeEnv.reset`, for all that begin; and `reset_mask`, bool
+                (num_envs,).
+        """
+        given = dict(options or {})
+        mask = np.asarray(given.pop("reset_mask", np.ones(self.num_envs, bool)), bool)
+        if mask.shape != (self.num_envs,) or not mask.any():
+            msg = f"reset_mask: got shape {mask.shape}, expected ({self.num_envs},) with a True."
+            raise BwallocError(msg)
+        columns = np.flatnonzero(mask)
+        for column, number in zip(columns, _seeds(seed, columns), strict=True):
+            if number is not None:
+                self.generators[column] = np.random.default_rng(number)
+                chosen = number
+            else:
+                chosen = random_seed(self.generators[column])
+            self.choices[column] = self.catalogue.choose(chosen, given)
+        if not self.lanes and not mask.all():
+            msg = "reset_mask: the first reset must begin every episode."
+            raise BwallocError(msg)
+        self._begin(columns)
+        seeds = np.array([choice.seed if choice else 0 for choice in self.choices])
+        return self._observation(), with_masks({"seed": seeds}, mask)
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Play one interval of every episode.
+
+        Raises:
+            ActionError: Actions of a wrong shape or not finite; nothing has changed then.
+            BwallocError: `reset` was not called, or (with autoreset disabled) an episode is over.
+        """
+        used = checked_actions(actions, self.action_space.shape or ())
+        self._check_running()
+        outcomes = [lane.engine.step(used[lane.columns]) for lane in self.lanes]
+        rewards = np.zeros(self.num_envs)
+        truncated = np.zeros(self.num_envs, bool)
+        for lane, outcome in zip(self.lanes, outcomes, strict=True):
+            rewards[lane.columns] = outcome.reward
+            truncated[lane.columns] = outcome.is_last
+        info = self._info(outcomes)
+        terminated = np.zeros(self.num_envs, bool)
+        observation = self._observation()
+        if truncated.any() and self.mode is AutoresetMode.SAME_STEP:
+            info = self._with_final(info, observation, truncated)
+            self._begin_next(np.flatnonzero(truncated))
+            observation = self._observation()
+        return observation, rewards, terminated, truncated, info
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Nothing to close."""
+
+    def get_state(self) -> dict[str, Any]:
+        """A copy of everything that changes; `set_state` goes back to it."""
+        return copy.deepcopy({name: getattr(self, name) for name in _MOVING})
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go back to what `get_state` gave.
+
+        Raises:
+            BwallocError: The state is not one of `get_state`.
+        """
+        for name in _MOVING:
+            if name not in state:
+                msg = f"set_state: '{name}' is missing; pass what get_state() returned."
+                raise BwallocError(msg)
+        for name, value in copy.deepcopy(state).items():
+            setattr(self, name, value)
+
+    def _check_running(self) -> None:
+        if not self.lanes:
+            msg = "No episode has begun: call reset() before step()."
+            raise BwallocError(msg)
+        if self.mode is AutoresetMode.SAME_STEP:
+            return
+        for lane in self.lanes:
+            over = np.flatnonzero(lane.engine.state.interval >= lane.engine.intervals)
+            if over.size:
+                number = int(lane.columns[over[0]])
+                msg = f"Episode {number} is over: reset(options={{'reset_mask': mask}}) begins it."
+                raise BwallocError(msg)
+
+    def _begin_next(self, columns: np.ndarray) -> None:
+        for column in columns:
+            before = self.choices[column]
+            split = before.split if before else self.catalogue.split
+            self.choices[column] = Choice(split, self.coming[column])
+        self._begin(columns)
+
+    def _begin(self, columns: np.ndarray) -> None:
+        """Begin the chosen episodes in these columns, and order those that come after them."""
+        chosen = {int(column): self.choices[column] for column in columns}
+        scenarios = {
+            c: self.catalogue.scenario_of(choice) for c, choice in chosen.items() if choice
+        }
+        if not self.lanes:
+            self.lanes = _lanes(self.num_envs, scenarios, self.threads)
+        for lane in self.lanes:
+            mine = [column for column in lane.columns.tolist() if column in chosen]
+            if not mine:
+                continue
+            lane.fit(scenarios[mine[0]], self.scenario)
+            worlds = [self._world(scenarios[column], chosen[column]) for column in mine]
+            lane.engine.restart(np.array(mine) - lane.columns[0], worlds)
+        for column in columns:
+            self.coming[column] = random_seed(self.generators[column])
+            choice = self.choices[column]
+            if choice and self.mode is AutoresetMode.SAME_STEP and not self.catalogue.is_drawn:
+                self.worlds.order(choice.split, self.coming[column])
+
+    def _world(self, scenario: Scenario, choice: Choice | None) -> World:
+        assert choice is not None
+        if scenario is self.scenario and choice.start is None:
+            return self.worlds.take(choice.split, choice.seed)
+        return world_of(scenario, choice)
+
+    def _observation(self) -> Observation:
+        parts = [lane.engine.observe() for lane in self.lanes]
+        if len(parts) == 1:
+            return parts[0]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _info(self, outcomes: list[Any]) -> dict[str, Any]:
+        present = np.ones(self.num_envs, bool)
+        infos = [
+            columns_of(lane.engine, outcome)
+            for lane, outcome in zip(self.lanes, outcomes, strict=True)
+        ]
+        return with_masks(infos[0] if len(infos) == 1 else _joined(infos), present)
+
+    def _with_final(
+        self, info: dict[str, Any], observation: Observation, ended: np.ndarray
+    ) -> dict[str, Any]:
+        final_obs = np.full(self.num_envs, None, object)
+        for column in np.flatnonzero(ended):
+            final_obs[column] = {name: rows[column] for name, rows in observation.items()}
+        return {
+            **info,
+            "final_obs": final_obs,
+            "_final_obs": ended.copy(),
+            "final_info": dict(info),
+            "_final_info": ended.copy(),
+        }
+
+
+class Lane:
+    """The columns that share one network, and their engine."""
+
+    def __init__(self, columns: np.ndarray, engine: Engine) -> None:
+        """Hold both."""
+        self.columns, self.engine = columns, engine
+
+    def fit(self, scenario: Scenario, usual: Scenario) -> None:
+        """Rebuild the engine where an episode of its own network begins."""
+        if scenario is self.engine.scenario:
+            return
+        if len(self.columns) > 1:
+            msg = (
+                "reset(options={'overrides': ...}) changes one network that all episodes of "
+                f"'{usual.slug}' share; pass overrides to gym.make_vec instead."
+            )
+            raise BwallocError(msg)
+        self.engine = Engine(scenario, 1)
+
+
+_MOVING = ("generators", "choices", "coming", "lanes")
+
+
+def _lanes(num_envs: int, scenarios: dict[int, Scenario], threads: int) -> list[Lane]:
+    """One lane for all columns if they share a scenario, else one each."""
+    first = scenarios[0]
+    if all(scenario is first for scenario in scenarios.values()):
+        return [Lane(np.arange(num_envs), Engine(first, num_envs, threads=threads))]
+    return [Lane(np.array([column]), Engine(scenarios[column], 1)) for column in range(num_envs)]
+
+
+def _joined(infos: list[dict[str, Any]]) -> dict[str, Any]:
+    """Infos of lanes one after another; 0 where a lane has no such class."""
+    joined: dict[str, Any] = {}
+    for name in dict.fromkeys(name for info in infos for name in info):
+        values = [info.get(name) for info in infos]
+        if any(isinstance(value, dict) for value in values):
+            joined[name] = _joined([value or {} for value in values])  # pyright: ignore[reportArgumentType]
+        else:
+            joined[name] = np.concatenate([np.zeros(1) if v is None else v for v in values])
+    return joined
+
+
+def _seeds(seed: int | Sequence[int | None] | None, columns: np.ndarray) -> list[int | None]:
+    if seed is None:
+        return [None] * len(columns)
+    if isinstance(seed, int | np.integer):
+        return [int(seed) + place for place in range(len(columns))]
+    if len(seed) < len(columns):
+        msg = f"seed: got {len(seed)} numbers, expected one for each of {len(columns)} episodes."
+        raise BwallocError(msg)
+    return [seed[int(column)] for column in columns] if len(seed) > max(columns) else list(seed)
+
+
+def _checked_mode(mode: AutoresetMode | str) -> AutoresetMode:
+    names = {str(known.value): known for known in MODES} | {known.name: known for known in MODES}
+    if isinstance(mode, AutoresetMode) and mode in MODES:
+        return mode
+    if str(mode) in names:
+        return names[str(mode)]
+    given = mode.name if isinstance(mode, AutoresetMode) else str(mode)
+    known = [each.name for each in MODES]
+    raise unknown_name(kind="autoreset mode", name=given, known=known, remedy="Use one of them.")
