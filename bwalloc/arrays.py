@@ -97,6 +97,17 @@ def positive(values: Array) -> Array:
     return values.clip(0)
 
 
+def stacked(rows: list[Array]) -> Array:
+    """Arrays of one shape along a new first axis."""
+    xp = namespace(rows[0])
+    if xp is not np:
+        return xp.stack(rows)
+    whole = np.empty((len(rows), *rows[0].shape), rows[0].dtype)
+    for place, row in enumerate(rows):
+        whole[place] = row
+    return whole
+
+
 def joined(first: Array, second: Array) -> Array:
     """`second` after `first` along axis 1."""
     xp = namespace(first)

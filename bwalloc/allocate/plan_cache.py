@@ -28,9 +28,13 @@ HALF_PRECISION = 1.0 - 5e-4
 
 
 def cached_plan(scenario: Scenario, split: str, seed: int) -> Plan:
-    """The plan of an episode, read if it is known, else computed and kept."""
-    name = f"{scenario.digest[:16]}-{split}-{seed}.npz"
-    world = draw_world(scenario, split, seed)
+    """The plan of an episode by split and seed; see `plan_of`."""
+    return plan_of(scenario, draw_world(scenario, split, seed))
+
+
+def plan_of(scenario: Scenario, world: World) -> Plan:
+    """The plan of a world, read if it is known, else computed and kept."""
+    name = f"{scenario.digest[:16]}-{world.split}-{world.seed}.npz"
     drawn = fingerprint(world)
     for folder in (*(shelf / "plans" for shelf in shelves()), user_folder()):
         if (folder / name).is_file():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bwalloc.allocate import Ask, Decoder
-from bwalloc.allocate.correction import Correction
+from bwalloc.allocate.correction import Correction, action_shape
 from bwalloc.allocate.forecast import Forecast
 from bwalloc.allocate.rule import Context
 from bwalloc.gym.spaces import masks_of, padded
@@ -84,9 +84,11 @@ class Engine:
         self._ask()
 
     def step(self, actions: np.ndarray) -> Outcome:
-        """Play one interval under actions (B, demands, 3 + tunnels) in [-1, 1]."""
+        """Play one interval under actions in [-1, 1], (B, padded demands x (3 + tunnels))."""
+        sizes = self.scenario.sizes
+        rows = actions.reshape(self.batch, *action_shape(sizes.demands, sizes.tunnels))
         demands, columns = self.correction.shape
-        used = np.ascontiguousarray(actions[:, :demands, :columns].transpose(1, 2, 0))
+        used = np.ascontiguousarray(rows[:, :demands, :columns].transpose(1, 2, 0))
         return self.play(self.correction(self.base, used))  # pyright: ignore[reportArgumentType]
 
     def play(self, ask: Ask) -> Outcome:
@@ -109,7 +111,7 @@ class Engine:
         )
 
     def observe(self) -> dict[str, np.ndarray]:
-        """The observation of every column, (B, rows, features) and masks (B, rows); new arrays."""
+        """The observation of every column, (B, rows x features) and masks (B, rows); new arrays."""
         assert self.base is not None
         assert self.readings is not None
         features = self.observer(

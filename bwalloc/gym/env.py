@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bwalloc.gym.render import Renderer
     from bwalloc.scenario import Scenario
 
-Observation = dict[str, np.ndarray]
+Observation = dict[str, Any]
 FIRST = np.array([0])
 
 
@@ -61,6 +61,7 @@ class CloudEdgeEnv(gymnasium.Env[Observation, np.ndarray]):
         self.render_mode = checked_mode(render_mode, self.metadata["render_modes"])
         self.observation_space = observation_space(self.scenario.sizes)
         self.action_space = action_space(self.scenario.sizes)
+        self._action_shape = self.action_space.shape or ()
         self.engine = Engine(self.scenario, 1)
         self.choice: Choice | None = None
         self.net_usd = 0.0
@@ -100,7 +101,7 @@ class CloudEdgeEnv(gymnasium.Env[Observation, np.ndarray]):
             ActionError: The action has a wrong shape or is not finite; nothing has changed then.
             BwallocError: `reset` was not called, or the episode is over.
         """
-        actions = checked_actions(action, self.action_space.shape)
+        actions = checked_actions(action, self._action_shape)
         return self._after(lambda: self.engine.step(actions[None]))
 
     def _after(self, play: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:

@@ -30,7 +30,7 @@ def register_environments(envs: str | Path | None = None) -> list[str]:
             id=env_id,
             entry_point="bwalloc.gym.env:CloudEdgeEnv",
             vector_entry_point="bwalloc.gym.vector:CloudEdgeVectorEnv",
-            reward_threshold=file.get("money", {}).get("reward_threshold"),
+            reward_threshold=file.get("rival", {}).get("mean_return"),
             kwargs={"env": slug if envs is None else str(path)},
         )
         registered.append(env_id)

@@ -30,21 +30,21 @@ def rows_of(sizes: Sizes) -> dict[str, int]:
 
 
 def observation_space(sizes: Sizes) -> spaces.Dict:
-    """A flat Dict of finite Boxes: one (rows, features) per kind of row, and the masks."""
+    """A flat Dict of finite one-dimensional Boxes: rows x features per kind of row, and masks."""
     boxes: dict[str, spaces.Space[np.ndarray]] = {}
     for kind, rows in rows_of(sizes).items():
         low, high = (np.array([f[place] for f in TABLES[kind]], np.float32) for place in (1, 2))
         low, high = np.minimum(low, 0), np.maximum(high, 0)  # padding is 0
-        shape = (rows, len(low))
-        boxes[kind] = spaces.Box(np.broadcast_to(low, shape), np.broadcast_to(high, shape))
+        boxes[kind] = spaces.Box(np.tile(low, rows), np.tile(high, rows))
     for kind, mask in MASKS.items():
         boxes[mask] = spaces.Box(0.0, 1.0, (rows_of(sizes)[kind],), np.float32)
     return spaces.Dict(boxes)
 
 
 def action_space(sizes: Sizes) -> spaces.Box:
-    """One Box in [-1, 1], (demands, 3 + tunnels); rows that pad are ignored."""
-    return spaces.Box(-1.0, 1.0, action_shape(sizes.demands, sizes.tunnels), np.float32)
+    """One Box in [-1, 1], demands x (3 + tunnels) flattened; rows that pad are ignored."""
+    rows, columns = action_shape(sizes.demands, sizes.tunnels)
+    return spaces.Box(-1.0, 1.0, (rows * columns,), np.float32)
 
 
 def masks_of(network: Network, sizes: Sizes) -> dict[str, np.ndarray]:
@@ -62,14 +62,14 @@ def masks_of(network: Network, sizes: Sizes) -> dict[str, np.ndarray]:
 def padded(
     features: dict[str, np.ndarray], network: Network, sizes: Sizes
 ) -> dict[str, np.ndarray]:
-    """Features (F, rows, B) as observations (B, padded rows, F), new arrays."""
+    """Features (F, rows, B) as observations (B, padded rows x F), new arrays."""
     shape = (network.n_demands, network.n_tunnels)
     observation: dict[str, np.ndarray] = {}
     for kind, rows in rows_of(sizes).items():
         turned = features[kind].transpose(2, 1, 0)
         batch, given, count = turned.shape
         if given == rows:
-            observation[kind] = np.ascontiguousarray(turned)
+            observation[kind] = turned.reshape(batch, -1)  # copies: `turned` is not contiguous
             continue
         whole = np.zeros((batch, rows, count), np.float32)
         if kind == "tunnels":
@@ -77,7 +77,7 @@ def padded(
             by_tunnel[:, : shape[0], : shape[1]] = turned.reshape(batch, *shape, count)
         else:
             whole[:, :given] = turned
-        observation[kind] = whole
+        observation[kind] = whole.reshape(batch, -1)
     return observation
 
 

@@ -143,7 +143,9 @@ class CloudEdgeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
 
     def get_state(self) -> dict[str, Any]:
         """A copy of everything that changes; `set_state` goes back to it."""
-        return copy.deepcopy({name: getattr(self, name) for name in _MOVING})
+        kept: dict[str, Any] = {name: getattr(self, name) for name in _MOVING}
+        kept["lanes"] = [lane.engine.get_state() for lane in self.lanes]
+        return copy.deepcopy(kept)
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go back to what `get_state` gave.
@@ -151,12 +153,21 @@ class CloudEdgeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
         Raises:
             BwallocError: The state is not one of `get_state`.
         """
-        for name in _MOVING:
+        for name in (*_MOVING, "lanes"):
             if name not in state:
                 msg = f"set_state: '{name}' is missing; pass what get_state() returned."
                 raise BwallocError(msg)
-        for name, value in copy.deepcopy(state).items():
-            setattr(self, name, value)
+        kept = copy.deepcopy(state)
+        for name in _MOVING:
+            setattr(self, name, kept[name])
+        scenarios = {
+            column: self.catalogue.scenario_of(choice)
+            for column, choice in enumerate(self.choices)
+            if choice is not None
+        }
+        self.lanes = _lanes(self.num_envs, scenarios, self.threads) if scenarios else []
+        for lane, engine_state in zip(self.lanes, kept["lanes"], strict=True):
+            lane.engine.set_state(engine_state)
 
     def _check_running(self) -> None:
         if not self.lanes:
@@ -243,7 +254,7 @@ class Lane:
 
     def fit(self, scenario: Scenario, usual: Scenario) -> None:
         """Rebuild the engine where an episode of its own network begins."""
-        if scenario is self.engine.scenario:
+        if scenario.digest == self.engine.scenario.digest:
             return
         if len(self.columns) > 1:
             msg = (
@@ -254,13 +265,13 @@ class Lane:
         self.engine = Engine(scenario, 1)
 
 
-_MOVING = ("generators", "choices", "coming", "lanes")
+_MOVING = ("generators", "choices", "coming")
 
 
 def _lanes(num_envs: int, scenarios: dict[int, Scenario], threads: int) -> list[Lane]:
     """One lane for all columns if they share a scenario, else one each."""
     first = scenarios[0]
-    if all(scenario is first for scenario in scenarios.values()):
+    if all(scenario.digest == first.digest for scenario in scenarios.values()):
         return [Lane(np.arange(num_envs), Engine(first, num_envs, threads=threads))]
     return [Lane(np.array([column]), Engine(scenarios[column], 1)) for column in range(num_envs)]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bwalloc.arrays import Array, Incidence, like, namespace
+from bwalloc.arrays import Array, Incidence, like, namespace, positive, stacked
 
 if TYPE_CHECKING:
     from bwalloc.network import Network
@@ -35,15 +35,20 @@ DEMAND_FEATURES = (
     Feature("fast", -5, 4, "log of the mean over about 3 intervals / trailing mean"),
     Feature("medium", -5, 4, "log of the mean over about 18 intervals / trailing mean"),
     Feature("deviation", 0, 3, "log(1 + standard deviation of interval loads / trailing mean)"),
-    Feature("burst", 0, 3, "log(1 + mean of peak less mean inside an interval / trailing mean)"),
+    Feature(
+        "burst",
+        0,
+        3,
+        "log(1 + mean of peak less mean in an interval / trailing mean)",
+    ),
     Feature("backlog", 0, 6, "log(1 + queued work / trailing mean of an interval)"),
     Feature("urgent", 0, 1, "share of the queued work with the soonest deadline"),
     Feature("lost", 0, 1, "share of the work that ended in the last interval that expired"),
-    Feature("value", -6, 3, "log10 of value per Gbit / mean value of all demands"),
     Feature("stakes", -6, 0, "log10 of the share of all demands' value that this one carries"),
-    Feature("deadline", -2, 3, "log10 of deadline / interval; 3 where work never expires"),
     Feature("want", -5, 4, "log of the rate `forecast` would ask for / trailing mean"),
     Feature("granted", -5, 4, "log of the rate of the last interval / trailing mean"),
+    Feature("value", -6, 3, "log10 of value per Gbit / mean value of all demands"),
+    Feature("deadline", -2, 3, "log10 of deadline / interval; 3 where work never expires"),
 )
 TUNNEL_FEATURES = (
     Feature("width", -3, 0, "log10 of the narrowest link / that of the demand's widest tunnel"),
@@ -69,7 +74,7 @@ TABLES = {
     "links": LINK_FEATURES,
     "globals": GLOBAL_FEATURES,
 }
-"""The features of each kind of row, in the order of their columns."""
+"""The features of each kind of row, in the order of their columns; those that never change last."""
 
 SPANS = (3.0, 18.0, 90.0)
 """Intervals that the running means reach back; the longest is the trailing mean."""
@@ -104,16 +109,22 @@ class Observer:
         self.interval_s = network.interval_s
         self.exists = network.tunnels.exists
         self.paths = Incidence(network.flat_hops, network.n_links)
-        self.lends = _column(network.links.is_work_conserving)
         law = network.law
         until = np.minimum(np.nan_to_num(law.value_until, posinf=1.0), 1.0)
         value = (law.value_usd_per_gbit * np.diff(until, axis=1, prepend=0.0)).sum(1)
         self.value = _column(np.maximum(value, 1e-12))
-        self.relative_value = _column(np.log10(np.maximum(value / value.mean(), 1e-12)))
         deadline = np.minimum(network.demands.deadline_s, 1e9) / network.interval_s
-        self.deadline = _column(np.log10(np.maximum(deadline, 1e-3)))
-        budget_s = np.minimum(network.demands.budget_ms, 1e9)[:, None] / 1e3
-        self.delay = (network.tunnels.delay_ms / 1e3 / budget_s).astype(np.float32)
+        budget_ms = np.minimum(network.demands.budget_ms, 1e9)[:, None]
+        fixed = {
+            "demands": [
+                np.log10(np.maximum(value / value.mean(), 1e-12)),
+                np.log10(np.maximum(deadline, 1e-3)),
+            ],
+            "tunnels": [(network.tunnels.delay_ms / budget_ms).ravel()],
+            "links": [network.links.is_work_conserving],
+        }
+        self.fixed = {kind: _within(kind, rows) for kind, rows in fixed.items()}
+        self.bounds = {kind: _bounds(kind, len(fixed.get(kind, ()))) for kind in TABLES}
 
     def start(self, batch: int) -> Memory:
         """Nothing seen yet, on NumPy."""
@@ -126,7 +137,7 @@ class Observer:
         offered = readings.offered_gbps
         keep = [1.0 - 1.0 / span for span in SPANS]
         trailing = memory.means[-1] / self._weight(memory.seen, keep[-1])
-        means = namespace(offered).stack(
+        means = stacked(
             [k * mean + (1.0 - k) * offered for k, mean in zip(keep, memory.means, strict=True)]
         )
         k = keep[-1]
@@ -134,7 +145,7 @@ class Observer:
             memory.seen + 1,
             means,
             k * memory.square + (1.0 - k) * (offered - trailing) ** 2,
-            k * memory.excess + (1.0 - k) * (readings.peak_gbps - offered),
+            k * memory.excess + (1.0 - k) * positive(readings.peak_gbps - offered),
         )
 
     def __call__(
@@ -158,7 +169,7 @@ class Observer:
             "links": self._links(readings, want_gbps, narrowest),
             "globals": self._globals(memory, readings),
         }
-        return {kind: _clipped(TABLES[kind], column) for kind, column in columns.items()}
+        return {kind: self._finished(kind, moving) for kind, moving in columns.items()}
 
     def _demands(
         self,
@@ -175,12 +186,12 @@ class Observer:
         )
         slow = self._weight(memory.seen, 1.0 - 1.0 / SPANS[-1])
         mean = xp.maximum(trailing, LEAST * widest)
-        loads = (
+        loads = [
             readings.offered_gbps, readings.recent_gbps, readings.peak_gbps, fast, medium,
             want_gbps, rates_gbps.sum(1),
-        )  # fmt: skip
+        ]  # fmt: skip
         last, recent, peak, short, long, want, granted = xp.log(
-            (xp.stack(loads) + SOFT * mean) / ((1.0 + SOFT) * mean)
+            (stacked(loads) + SOFT * mean) / ((1.0 + SOFT) * mean)
         )
         queued = readings.queued_gbit.sum(1)
         ended = readings.expired_gbit + readings.served_gbit
@@ -193,9 +204,7 @@ class Observer:
             xp.log1p(queued / (self.interval_s * mean)),
             readings.queued_gbit[:, 0] / (queued + 1e-9),
             readings.expired_gbit / (ended + 1e-9),
-            like(self.relative_value, mean) + 0 * mean,
             xp.log10(worth / worth.sum(0)),
-            like(self.deadline, mean) + 0 * mean,
             want, granted,
         ]  # fmt: skip
 
@@ -204,9 +213,8 @@ class Observer:
         load = readings.carried_gbps / (readings.capacity_gbps + LEAST)
         room = self.paths.least(-load).reshape(narrowest.shape)
         width = xp.log10((narrowest + LEAST) / widest[:, None])
-        delay = like(self.delay[:, :, None], width) + 0 * width
         batch = widest.shape[1]
-        return [column.reshape(-1, batch) for column in (width, -room, delay)]
+        return [column.reshape(-1, batch) for column in (width, -room)]
 
     def _links(self, readings: Readings, want_gbps: Array, narrowest: Array) -> list[Array]:
         xp = namespace(narrowest)
@@ -217,7 +225,6 @@ class Observer:
             xp.log10(capacity / capacity.mean(0)),
             readings.carried_gbps / capacity,
             xp.log1p(self.paths.total(asked) / capacity),
-            like(self.lends, capacity) + 0 * capacity,
         ]
 
     def _globals(self, memory: Memory, readings: Readings) -> list[Array]:
@@ -229,6 +236,17 @@ class Observer:
         ratio = xp.log((load + LEAST) / (trailing + LEAST))
         waves = (xp.sin(day), xp.cos(day), xp.sin(week), xp.cos(week))
         return [column[None] for column in (*waves, ratio)]
+
+    def _finished(self, kind: str, moving: list[Array]) -> Array:
+        """Clip the features that move, and put those that never change behind them."""
+        xp, whole = namespace(moving[0]), stacked(moving)
+        low, high = (like(bound, whole) for bound in self.bounds[kind])
+        whole = xp.minimum(xp.maximum(whole, low), high)
+        if kind not in self.fixed:
+            return whole
+        fixed = like(self.fixed[kind], whole)
+        fixed = xp.broadcast_to(fixed, (len(fixed), *whole.shape[1:]))
+        return xp.concatenate([whole, fixed])
 
     def _weight(self, seen: Array, keep: float) -> Array:
         """The weight that a running mean which began at 0 has gathered."""
@@ -247,9 +265,18 @@ def _column(values: np.ndarray) -> np.ndarray:
     return np.asarray(values, np.float32)[:, None]
 
 
-def _clipped(table: tuple[Feature, ...], columns: list[Array]) -> Array:
-    xp = namespace(columns[-1])
-    stacked = xp.stack([xp.broadcast_to(column, columns[0].shape) for column in columns])
-    low = like(np.array([feature.low for feature in table], np.float32), stacked)
-    high = like(np.array([feature.high for feature in table], np.float32), stacked)
-    return xp.clip(stacked, low[:, None, None], high[:, None, None])
+def _bounds(kind: str, fixed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high of the features that move, (features, 1, 1) each."""
+    table = TABLES[kind][: len(TABLES[kind]) - fixed]
+    low, high = (np.array([feature[place] for feature in table], np.float32) for place in (1, 2))
+    return low[:, None, None], high[:, None, None]
+
+
+def _within(kind: str, rows: list[np.ndarray]) -> np.ndarray:
+    """The features that never change, clipped, (features, rows, 1)."""
+    table = TABLES[kind][-len(rows) :]
+    clipped = [
+        np.clip(np.asarray(row, np.float32), feature.low, feature.high)
+        for row, feature in zip(rows, table, strict=True)
+    ]
+    return np.stack(clipped)[:, :, None]

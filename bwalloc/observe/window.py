@@ -62,7 +62,7 @@ def _exchanged(ordered: np.ndarray, gone: np.ndarray, new: np.ndarray) -> np.nda
     """`ordered` (ascending along axis 0) with one value of each column exchanged for another."""
     kept = np.where(ordered[:-1] < gone, ordered[:-1], ordered[1:])
     result = np.empty_like(ordered)
-    result[0], result[1:] = new, kept
-    np.maximum(result[1:], new, out=result[1:])
-    np.minimum(result[:-1], kept, out=result[:-1])
+    np.minimum(kept, new, out=result[:-1])
+    result[-1] = new
+    np.maximum(result[1:], kept, out=result[1:])
     return result

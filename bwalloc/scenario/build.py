@@ -111,6 +111,7 @@ def build_scenario(env: EnvFile, path: Path, entropy: int) -> Scenario:
             tuned={**env.allocators, **({"action": env.action} if env.action else {})},
             digest=digest_of(env, path),
             sizes=Sizes(network.n_demands, network.n_tunnels, network.n_links),
+            rival=env.rival.allocator,
         )
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bwalloc.scenario.schema import EnvFile
 
 TEXTS = frozenset({"source", "why", "title", "description", "id"})
-TUNED = {"allocators": True, "action": True, "money": {"reward_scale_usd"}}
+TUNED = {"allocators": True, "action": True, "rival": True, "money": {"reward_scale_usd"}}
 
 
 def digest_of(env: EnvFile, path: Path) -> str:

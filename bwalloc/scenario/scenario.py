@@ -67,7 +67,8 @@ class Scenario:
     """One environment of the catalogue with its overrides applied.
 
     `tuned` holds the constants of the classical allocators, found on the train split;
-    `digest` is a hash of everything that shapes an episode (not of texts or tuned constants).
+    `digest` is a hash of everything that shapes an episode (not of texts or tuned constants);
+    `rival` names the best classical allocator of the published comparison.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Scenario:
     tuned: Mapping[str, Mapping[str, float]]
     digest: str
     sizes: Sizes
+    rival: str = "forecast"
 
 
 def build_slots(deadline_s: np.ndarray, has_jobs: np.ndarray, timing: Timing) -> Slots:

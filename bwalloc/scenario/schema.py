@@ -81,6 +81,17 @@ class ShiftSection(Section):
     absent_class: str | None = None
 
 
+class RivalSection(Section):
+    """The best classical allocator of the published comparison, and what an episode earned it.
+
+    `mean_return` is the reward of a whole test episode, warm-up included: `reward_threshold` of
+    the Gymnasium id.
+    """
+
+    allocator: str = "forecast"
+    mean_return: Finite | None = None
+
+
 class EnvFile(Section):
     """One environment."""
 
@@ -100,4 +111,5 @@ class EnvFile(Section):
     groups: dict[str, GroupSection] = Field(default_factory=dict)
     allocators: dict[str, dict[str, Finite]] = Field(default_factory=dict)
     action: dict[str, Finite] = Field(default_factory=dict)
+    rival: RivalSection = RivalSection()
     ood: list[ShiftSection] = Field(default_factory=list)
