@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from bwalloc.allocate import CLASSICAL, make_rule
 from bwalloc.allocate.bound import bound_usd_per_h
 from bwalloc.allocate.clairvoyant import ClairvoyantRule, plan_episode
-from bwalloc.sim.play import play
 from bwalloc.observe import measured
 from bwalloc.scenario import build_slots, draw_world, load_scenario
+from bwalloc.sim.play import play
 
 
 class RandomRule:

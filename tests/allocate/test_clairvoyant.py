@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bwalloc.allocate.clairvoyant import ClairvoyantRule, plan_episode
-from bwalloc.sim.play import play
 from bwalloc.scenario import Slots, World
+from bwalloc.sim.play import play
 
 
 def earned(scenario, worlds, plans):

@@ -8,12 +8,12 @@ from builders import random_world, star
 
 from bwalloc.allocate import CLASSICAL, make_allocator, make_rule
 from bwalloc.allocate.limits import violations
-from bwalloc.sim.play import play
 from bwalloc.control import Decision
 from bwalloc.errors import DecisionError, UnknownNameError
 from bwalloc.observe import measured
 from bwalloc.scenario import draw_world, load_scenario
 from bwalloc.sim import Episodes, Simulator, telemetry_of
+from bwalloc.sim.play import play
 
 
 @pytest.fixture(scope="module")
