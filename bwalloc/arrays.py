@@ -54,19 +54,36 @@ class Incidence:
         self._present, self._starts = np.unique(self.entry_resource, return_index=True)
         self._on_device: dict[Any, tuple[Any, Any, Any]] = {}
 
-    def total(self, values: Array) -> Array:
-        """Sum over the tunnels that cross each resource: (tunnels, B) to (resources, B)."""
+    def total(self, values: Array, axis: int = 0) -> Array:
+        """Sum over the tunnels that cross each resource; tunnels along `axis` become resources."""
+        shape = list(values.shape)
+        shape[axis] = self.n_resources
         if namespace(values) is np:
-            out = np.zeros((self.n_resources, values.shape[1]), values.dtype)
+            out = np.zeros(shape, values.dtype)
             if len(self._starts):
-                out[self._present] = np.add.reduceat(
-                    values[self.entry_tunnel], self._starts, axis=0
-                )
+                taken = values.take(self.entry_tunnel, axis)
+                place = (slice(None),) * axis + (self._present,)
+                out[place] = np.add.reduceat(taken, self._starts, axis=axis)
             return out
         tunnel, resource, _ = self._tensors(values)
-        return values.new_zeros((self.n_resources, values.shape[1])).index_add(
-            0, resource, values[tunnel]
-        )
+        entries = values.index_select(axis, tunnel)
+        return values.new_zeros(shape).index_add(axis, resource, entries)
+
+    def spread(self, values: Array, axis: int = 0) -> Array:
+        """Sum over the resources that each tunnel crosses; resources along `axis` become tunnels.
+
+        The transpose of `total`.
+        """
+        if namespace(values) is np:
+            shape = list(values.shape)
+            shape[axis] = 1
+            padded = np.concatenate([values, np.zeros(shape, values.dtype)], axis)
+            return padded.take(self.hops, axis).sum(axis + 1)
+        tunnel, resource, _ = self._tensors(values)
+        shape = list(values.shape)
+        shape[axis] = self.hops.shape[0]
+        entries = values.index_select(axis, resource)
+        return values.new_zeros(shape).index_add(axis, tunnel, entries)
 
     def least(self, values: Array) -> Array:
         """Least over the resources a tunnel crosses: (resources, B) to (tunnels, B).
@@ -97,6 +114,14 @@ def positive(values: Array) -> Array:
     return values.clip(0)
 
 
+def silu(values: Array) -> Array:
+    """`x * sigmoid(x)`. Ref: Elfwing et al., Neural Networks 107 (2018)."""
+    xp = namespace(values)
+    if xp is not np:
+        return xp.nn.functional.silu(values)
+    return values * (np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * values))
+
+
 def stacked(rows: list[Array]) -> Array:
     """Arrays of one shape along a new first axis."""
     xp = namespace(rows[0])
@@ -108,7 +133,6 @@ def stacked(rows: list[Array]) -> Array:
     return whole
 
 
-def joined(first: Array, second: Array) -> Array:
-    """`second` after `first` along axis 1."""
-    xp = namespace(first)
-    return xp.concatenate([first, second], 1)
+def joined(first: Array, *others: Array, axis: int = 1) -> Array:
+    """Arrays one after another along an axis."""
+    return namespace(first).concatenate([first, *others], axis)

@@ -9,6 +9,7 @@ import numpy as np
 from bwalloc.allocate.decode import Ask
 from bwalloc.allocate.reactive import FLOOR_GBPS
 from bwalloc.allocate.rule import Context, backlog_gbps, wide_split
+from bwalloc.arrays import Array, like
 
 if TYPE_CHECKING:
     from bwalloc.observe import Readings, Window
@@ -37,11 +38,20 @@ class Forecast:
 
     def ask(self, window: Window, readings: Readings) -> Ask:
         """The forecast of the coming interval."""
-        level = (1 - self.mix) * window.ewma(self.alpha) + self.mix * window.quantile(self.quantile)
-        want = self.margin * level + backlog_gbps(self.network, readings) + FLOOR_GBPS
-        weight = np.broadcast_to(self.weight, want.shape).astype(np.float32)
+        return self.ask_for(self.level_gbps(window), readings)
+
+    def level_gbps(self, window: Window) -> np.ndarray:
+        """The level expected, before margin and backlog, (demands, B)."""
+        return (1 - self.mix) * window.ewma(self.alpha) + self.mix * window.quantile(self.quantile)
+
+    def ask_for(self, level_gbps: Array, readings: Readings) -> Ask:
+        """What to ask at a level; runs on NumPy and on torch, through which gradients flow."""
+        margin, weight, spare = (
+            like(part, level_gbps) for part in (self.margin, self.weight, self.spare)
+        )
+        want = margin * level_gbps + backlog_gbps(self.network, readings) + FLOOR_GBPS
         split = wide_split(self.network, readings.capacity_gbps)
-        return Ask(want, weight, split, want * self.spare)
+        return Ask(want, weight + 0 * want, split, want * spare)
 
 
 class Constant:

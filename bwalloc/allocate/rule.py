@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from bwalloc.allocate.decode import Ask, Decoder
+from bwalloc.arrays import Array, like, namespace
 from bwalloc.observe import Window
 
 if TYPE_CHECKING:
@@ -92,13 +93,16 @@ def even_split(network: Network, like: np.ndarray) -> np.ndarray:
     return np.repeat(exists, like.shape[1], 2)
 
 
-def wide_split(network: Network, capacity_gbps: np.ndarray) -> np.ndarray:
+def wide_split(network: Network, capacity_gbps: Array) -> Array:
     """Shares in proportion to the narrowest link of each tunnel, (demands, tunnels, B)."""
-    padded = np.concatenate([capacity_gbps, np.full_like(capacity_gbps[:1], np.inf)])
-    narrowest = padded[network.tunnels.hops].min(2)
-    return np.where(network.tunnels.exists[:, :, None], narrowest, 0).astype(np.float32)
+    xp = namespace(capacity_gbps)
+    endless = xp.full_like(capacity_gbps[:1], np.inf)
+    padded = xp.concatenate([capacity_gbps, endless])
+    narrowest = xp.amin(padded[like(network.tunnels.hops, padded)], 2)
+    exists = like(network.tunnels.exists, padded)[:, :, None]
+    return xp.where(exists, narrowest, xp.zeros_like(narrowest))
 
 
-def backlog_gbps(network: Network, readings: Readings) -> np.ndarray:
+def backlog_gbps(network: Network, readings: Readings) -> Array:
     """The rate that would clear what is queued within one interval, (demands, B)."""
-    return readings.queued_gbit.sum(1) / np.float32(network.interval_s)
+    return readings.queued_gbit.sum(1) / float(network.interval_s)
