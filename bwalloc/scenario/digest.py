@@ -11,13 +11,19 @@ if TYPE_CHECKING:
     from bwalloc.scenario.schema import EnvFile
 
 TEXTS = frozenset({"source", "why", "title", "description", "id"})
-TUNED = {"allocators": True, "action": True, "rival": True, "money": {"reward_scale_usd"}}
+TUNED = {
+    "history": True,
+    "allocators": True,
+    "action": True,
+    "rival": True,
+    "money": {"reward_scale_usd"},
+}
 
 
 def digest_of(env: EnvFile, path: Path) -> str:
     """SHA-256 of the canonical JSON of an environment and of the topology file it names.
 
-    Texts, tuned constants and the scale of the reward do not count.
+    Texts, the version history, tuned constants and the scale of the reward do not count.
     """
     tree = _without_texts(env.model_dump(mode="json", by_alias=True, exclude=TUNED))
     text = json.dumps(tree, sort_keys=True, separators=(",", ":"))

@@ -93,12 +93,13 @@ class RivalSection(Section):
 
 
 class EnvFile(Section):
-    """One environment."""
+    """One environment. `history` says what changed with each version of its id: `{"1" = "..."}`."""
 
     schema_version: Literal[1] = Field(alias="schema")
     id: Annotated[str, Field(pattern=r"^[\w.-]+/[A-Za-z][\w.-]*-v\d+$")]
     title: str
     description: str = ""
+    history: dict[str, str] = Field(default_factory=dict)
     time: TimeSection
     money: MoneySection = MoneySection()
     network: NetworkSection

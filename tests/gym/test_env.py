@@ -9,11 +9,12 @@ from gymnasium.utils.env_checker import check_env
 import bwalloc
 from bwalloc.allocate import make_rule
 from bwalloc.errors import ActionError, BwallocError, ScenarioError, UnknownNameError
+from bwalloc.gym.registration import ANY
 from bwalloc.observe import measured
 from bwalloc.scenario import draw_world, load_scenario, train_worlds
 from bwalloc.sim import Episodes, Simulator
 
-IDS = sorted(key for key in gymnasium.registry if key.startswith("bwalloc/"))
+IDS = sorted(key for key in gymnasium.registry if key.startswith("bwalloc/") and key != ANY)
 SHORT = {"time.intervals": 40}
 
 

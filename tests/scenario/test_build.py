@@ -68,6 +68,7 @@ def test_digest_ignores_texts_and_tuned_constants(tmp_path):
 
     assert plain == digest(text.replace('title = "Tiny', 'title = "Small'))
     assert plain == digest(text.replace("reward_scale_usd = 0.1", "reward_scale_usd = 0.2"))
+    assert plain == digest('history = { "1" = "First." }\n' + text)
     assert plain == digest(text + "\n[allocators.someone]\nquantile = 0.9\n")
     assert plain != digest(text.replace("capacity_gbps = 11.0", "capacity_gbps = 12.0"))
 
@@ -105,3 +106,11 @@ def test_topology_file_beside_the_toml(tmp_path):
     assert 6 == network.n_links
     assert (network.links.capacity_gbps == 11.0).all()
     assert "cloud" == network.sites.kind[network.sites.name.index("cloud")]
+
+
+@pytest.mark.parametrize("name", ["tiny-edge", "metro-inference"])
+def test_shipped_plans_are_those_of_the_shipped_environments(name):
+    """Plans are named by the digest: whatever moves it throws them away."""
+    plan = f"{load_scenario(name).digest[:16]}-test-0.npz"
+
+    assert (find(name).parent / "plans" / plan).is_file()
