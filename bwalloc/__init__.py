@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from bwalloc.bench import compare
     from bwalloc.control import Allocator, Decision, Session, Telemetry
     from bwalloc.errors import BwallocError
-    from bwalloc.scenario import list_scenarios, load_scenario
+    from bwalloc.scenario import (
+        environment_from_graph,
+        list_scenarios,
+        load_scenario,
+        write_environment,
+    )
     from bwalloc.sim import Simulator
 
 __version__ = "0.1.0"
@@ -27,9 +32,11 @@ __all__ = [
     "Simulator",
     "Telemetry",
     "compare",
+    "environment_from_graph",
     "list_scenarios",
     "load_scenario",
     "make_allocator",
+    "write_environment",
 ]
 
 _HOME = {
@@ -40,9 +47,11 @@ _HOME = {
     "Simulator": "sim",
     "Telemetry": "control",
     "compare": "bench",
+    "environment_from_graph": "scenario",
     "list_scenarios": "scenario",
     "load_scenario": "scenario",
     "make_allocator": "allocate",
+    "write_environment": "scenario",
 }
 
 

@@ -4,6 +4,7 @@ from bwalloc.scenario.ahead import WorldsAhead
 from bwalloc.scenario.build import load_scenario
 from bwalloc.scenario.catalogue import find, list_scenarios
 from bwalloc.scenario.draw import draw_world, train_worlds
+from bwalloc.scenario.from_graph import environment_from_graph, write_environment
 from bwalloc.scenario.scenario import SPLITS, Scenario, Sizes, Slots, Timing, build_slots
 from bwalloc.scenario.trace import trace_statistics, with_trace
 from bwalloc.scenario.workload import Part, Shift, Workload
@@ -22,10 +23,12 @@ __all__ = [
     "WorldsAhead",
     "build_slots",
     "draw_world",
+    "environment_from_graph",
     "find",
     "list_scenarios",
     "load_scenario",
     "trace_statistics",
     "train_worlds",
     "with_trace",
+    "write_environment",
 ]
