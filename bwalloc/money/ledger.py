@@ -35,7 +35,7 @@ LAW = (
     Term("stall", -1, r"\sum_g n_g p_g \tau_g / 3600", "GPUs that wait for a group of demands"),
     Term("bandwidth", -1, r"\sum_k b_k \Delta / 3600", "the bill of the spans"),
     Term("egress", -1, r"\sum_{d,i} f_{di} y_{di}", "fees for traffic that leaves a cloud"),
-    Term("churn", -1, r"\chi \sum_{d,i} |r_{di} - r'_{di}|", "cost of changing rates"),
+    Term("churn", -1, r"\chi \sum_{d,i} \lvert r_{di} - r'_{di} \rvert", "cost of changing rates"),
 )
 """The terms in the order of every report. The money of an interval is their signed sum."""
 

@@ -78,20 +78,13 @@ def environment_from_graph(
         TopologyError: An edge has no capacity, or a demand finds no path.
         ScenarioError: A key or value that no environment file may hold; names it.
     """
-    topology = from_networkx(graph, name=name, **assumed)
-    sites, spans = rows_of(topology)
-    about = [data for _, data in graph.nodes(data=True)]
     group = {"enforcement": enforcement, "why": why, "usd_per_gbps_h": usd_per_gbps_h}
     tree: dict[str, Any] = {
         "schema": 1,
         "id": name,
         "title": title or name,
         "time": {"intervals": intervals, "interval_s": interval_s},
-        "network": {
-            "span_groups": {GROUP: group},
-            "sites": {s.name: _site(s, d) for s, d in zip(sites, about, strict=True)},
-            "spans": {span.name: _span(span) for span in spans},
-        },
+        "network": {"span_groups": {GROUP: group}, **_network(graph, name, assumed)},
         "tunnels": {"per_demand": tunnels_per_demand},
         "services": dict(services or _services(demands)),
         "demands": {key: dict(section) for key, section in demands.items()},
@@ -120,6 +113,15 @@ def write_environment(
         msg = f"{file}: cannot be written ({error})."
         raise ScenarioError(msg) from None
     return file
+
+
+def _network(graph: Graph, name: str, assumed: Mapping[str, Any]) -> dict[str, Any]:
+    sites, spans = rows_of(from_networkx(graph, name=name, **assumed))
+    about = [data for _, data in graph.nodes(data=True)]
+    return {
+        "sites": {row.name: _site(row, data) for row, data in zip(sites, about, strict=True)},
+        "spans": {row.name: _span(row) for row in spans},
+    }
 
 
 def _site(row: SiteRow, data: Mapping[str, Any]) -> dict[str, Any]:
