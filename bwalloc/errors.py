@@ -8,6 +8,7 @@ BwallocError
 ├── TraceError            a trace that is malformed, truncated or empty
 ├── TelemetryError        telemetry that does not fit the network it is about
 ├── DecisionError         a decision with wrong shapes, names or numbers
+├── RecipeError           a training recipe that is broken, or a run folder that holds another
 ├── ActionError           an action with a wrong shape, or numbers that are not finite
 ├── InfeasibleError       a decision that breaks a limit
 └── SolverError           a linear programme that HiGHS did not solve
@@ -49,6 +50,10 @@ class TelemetryError(BwallocError):
 
 class DecisionError(BwallocError):
     """Raised when a decision has wrong shapes, unknown names or numbers that are not finite."""
+
+
+class RecipeError(BwallocError, ValueError):
+    """Raised when a training recipe is broken, or a run folder holds another run."""
 
 
 class ActionError(BwallocError, ValueError):

@@ -38,10 +38,7 @@ class Context:
     @property
     def value_usd_per_gbit(self) -> np.ndarray:
         """Mean value of a fully served demand per Gbit, (demands, 1)."""
-        law = self.network.law
-        until = np.minimum(np.nan_to_num(law.value_until, posinf=1.0), 1.0)
-        width = np.diff(until, axis=1, prepend=0.0)
-        return (law.value_usd_per_gbit * width).sum(1)[:, None].astype(np.float32)
+        return self.network.law.whole_usd_per_gbit[:, None].astype(np.float32)
 
 
 class Rule(Protocol):

@@ -39,6 +39,12 @@ class ValueLaw:
         return self.value_usd_per_gbit - following
 
     @property
+    def whole_usd_per_gbit(self) -> np.ndarray:
+        """Mean value of a Gbit where everything that arrives is served; (demands,)."""
+        until = np.minimum(np.nan_to_num(self.value_until, posinf=1.0), 1.0)
+        return (self.value_usd_per_gbit * np.diff(until, axis=1, prepend=0.0)).sum(1)
+
+    @property
     def is_curved(self) -> np.ndarray:
         """Which demands are paid by the share served in the substep they arrive in; (demands,)."""
         return np.isfinite(self.value_until[:, 0])

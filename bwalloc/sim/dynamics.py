@@ -199,11 +199,19 @@ def _stalled(
     xp = namespace(work)
     quota = service.quota_gbit.reshape(*physics.shape, -1).sum(1)
     drain = physics.dt_s * (work / (quota + TINY)).clip(0, 1)
-    drain = xp.where(left > IDLE_GBIT, drain * 0 + physics.dt_s, drain)
+    holds = _holds_work(physics, left)
+    drain = drain + holds * (physics.dt_s - drain)
     stalled = positive(drain - positive(like(physics.grace_s, work) - busy_s))
-    busy_s = xp.where(left > IDLE_GBIT, busy_s + physics.dt_s, busy_s * 0)
+    busy_s = holds * (busy_s + physics.dt_s)
     by_group = [xp.amax(stalled[like(rows, work)], 0) for rows in physics.members]
     return xp.stack(by_group), busy_s
+
+
+def _holds_work(physics: Physics, left: Array) -> Array:
+    """1 where work is left, else 0; between them where the law is smoothed for gradients."""
+    if physics.smooth_gbit:
+        return left / (left + physics.smooth_gbit)
+    return namespace(left).where(left > IDLE_GBIT, left * 0 + 1, left * 0)
 
 
 def _added(total: Flows, flows: Flows) -> Flows:

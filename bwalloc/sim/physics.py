@@ -35,6 +35,7 @@ class Physics:
         budget_s, grace_s: (demands, 1); `grace_s` is infinite outside groups.
         delay_s: propagation, (demands, tunnels, 1).
         members: rows of each group.
+        smooth_gbit: work over which the steps of the law are smoothed; 0 is the law.
     """
 
     dt_s: float
@@ -55,9 +56,10 @@ class Physics:
     grace_s: np.ndarray
     delay_s: np.ndarray
     members: tuple[np.ndarray, ...]
+    smooth_gbit: float
 
 
-def build_physics(scenario: Scenario) -> Physics:
+def build_physics(scenario: Scenario, smooth_gbit: float = 0.0) -> Physics:
     """Collect the constants of `scenario`."""
     network, slots = scenario.network, scenario.slots
     demands, tunnels, pools = network.demands, network.tunnels, network.pools()
@@ -86,6 +88,7 @@ def build_physics(scenario: Scenario) -> Physics:
             np.flatnonzero(network.groups.member == group)
             for group in range(len(network.groups.name))
         ),
+        smooth_gbit=smooth_gbit,
     )
 
 

@@ -77,14 +77,21 @@ class Simulator:
         scenario: the environment.
         compiled: use the compiled twin of the queue step; None uses it when numba is there.
         threads: threads of the compiled twin.
+        smooth_gbit: work over which the steps of the law (a group that holds any work stalls) are
+            smoothed, for gradients; 0 is the law. The array form only.
     """
 
     def __init__(
-        self, scenario: Scenario, *, compiled: bool | None = None, threads: int = 1
+        self,
+        scenario: Scenario,
+        *,
+        compiled: bool | None = None,
+        threads: int = 1,
+        smooth_gbit: float = 0.0,
     ) -> None:
         """Collect the constants."""
         self.scenario = scenario
-        self.physics = build_physics(scenario)
+        self.physics = build_physics(scenario, smooth_gbit)
         self.terms = MoneyTerms(scenario)
         self.backend: Backend = make_backend(self.physics, compiled=compiled, threads=threads)
 

@@ -1,0 +1,189 @@
+"""The policy network: features in, action out; written once for NumPy and torch.
+
+Demands, tunnels and links each have an encoder, and exchange messages over their incidence; every
+weight is shared by all rows of a kind, so the network fits any topology and any set of demands.
+Arrays are (channels, rows, B): one matrix product per layer, the batch last.
+Ref: Gilmer et al., Neural Message Passing, ICML 2017; actions correct a base allocator, so that
+a network whose last layer is zero IS that allocator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bwalloc.allocate.correction import PARTS
+from bwalloc.arrays import Array, Incidence, joined, like, namespace, silu
+from bwalloc.observe import TABLES
+
+if TYPE_CHECKING:
+    from bwalloc.network import Network
+
+HISTORY = ("fast", "medium", "deviation", "burst")
+"""Features of a demand that remember more than the last interval."""
+LATEST = np.array(
+    [feature.name not in HISTORY for feature in TABLES["demands"]], np.float32
+)[:, None, None]  # fmt: skip
+"""1 for the features that are seen without history."""
+Weights = Mapping[str, Array]
+"""Arrays by name, as `layer_shapes` lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What the shapes of the weights follow from.
+
+    Attributes:
+        hidden: channels of every encoder.
+        rounds: rounds of message passing; 0 leaves every row to itself.
+        history: whether features that remember more than the last interval are seen.
+    """
+
+    hidden: int = 32
+    rounds: int = 2
+    history: bool = True
+
+
+class Graph:
+    """Who touches whom in one network: what the messages travel over.
+
+    Args:
+        hops: links of each flat tunnel, padded with `n_links`, int (demands * tunnels, hops).
+        exists: which tunnels exist, bool (demands, tunnels).
+        n_links: number of links.
+    """
+
+    def __init__(self, hops: np.ndarray, exists: np.ndarray, n_links: int) -> None:
+        """Count the neighbours of every row: messages are averages."""
+        self.shape = exists.shape
+        self.crosses = Incidence(hops, n_links)
+        ones = np.ones((len(hops), 1), np.float32)
+        self.per_link = (1.0 / np.maximum(self.crosses.total(ones), 1))[None]
+        links = np.ones((n_links, 1), np.float32)
+        self.per_tunnel = (1.0 / np.maximum(self.crosses.spread(links), 1))[None]
+        self.exists = exists.astype(np.float32)[None, :, :, None]
+        self.per_demand = 1.0 / np.maximum(self.exists.sum(2), 1)
+        is_real = exists.any(1).astype(np.float32)
+        self.share = (is_real / np.maximum(is_real.sum(keepdims=True), 1))[None, :, None]
+
+    @classmethod
+    def of(cls, network: Network) -> Graph:
+        """The graph of a network."""
+        return cls(network.flat_hops, network.tunnels.exists, network.n_links)
+
+    def to_links(self, tunnels: Array) -> Array:
+        """Mean over the tunnels on each link."""
+        return self.crosses.total(tunnels, 1) * like(self.per_link, tunnels)
+
+    def to_tunnels(self, links: Array) -> Array:
+        """Mean over the links of each tunnel."""
+        return self.crosses.spread(links, 1) * like(self.per_tunnel, links)
+
+    def to_demands(self, tunnels: Array) -> Array:
+        """Mean over the tunnels of each demand."""
+        by_demand = tunnels.reshape(len(tunnels), *self.shape, -1) * like(self.exists, tunnels)
+        return by_demand.sum(2) * like(self.per_demand, tunnels)
+
+    def repeated(self, demands: Array) -> Array:
+        """Each demand's row once per tunnel."""
+        channels, rows, batch = demands.shape
+        wide = (channels, rows, self.shape[1], batch)
+        repeated = namespace(demands).broadcast_to(demands[:, :, None], wide)
+        return repeated.reshape(channels, rows * self.shape[1], batch)
+
+    def mean(self, demands: Array) -> Array:
+        """Mean over all demands, as one row."""
+        return (demands * like(self.share, demands)).sum(1)[:, None]
+
+
+def layer_shapes(architecture: Architecture) -> dict[str, tuple[int, int]]:
+    """Layers by name, (channels out, channels in); each has a weight and a bias."""
+    h, sizes = architecture.hidden, {kind: len(table) for kind, table in TABLES.items()}
+    shapes = {
+        "demand.in": (h, sizes["demands"] + sizes["globals"]),
+        "tunnel.in": (h, sizes["tunnels"] + h),
+        "link.in": (h, sizes["links"]),
+    }
+    for number in range(architecture.rounds):
+        shapes[f"link.{number}"] = (h, 2 * h)
+        shapes[f"tunnel.{number}"] = (h, 3 * h)
+        shapes[f"demand.{number}"] = (h, 3 * h)
+    return shapes | {"demand.out": (len(PARTS) - 1, h), "tunnel.out": (1, h)}
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """Rows after the message passing, (hidden, rows, B)."""
+
+    demands: Array
+    tunnels: Array
+    links: Array
+
+
+def embed(
+    weights: Weights, features: Mapping[str, Array], graph: Graph, architecture: Architecture
+) -> Embedding:
+    """Encode every row, and let rows talk to their neighbours.
+
+    Args:
+        weights: of `layer_shapes`.
+        features: of `Observer`, (features, rows, B) by kind.
+        graph: of the network the features are about.
+        architecture: what the weights were made for.
+    """
+    seen = features["demands"]
+    if not architecture.history:
+        seen = seen * like(LATEST, seen)
+    demands = _layer(weights, "demand.in", (seen, None), (features["globals"], None))
+    links = _layer(weights, "link.in", (features["links"], None))
+    tunnels = _layer(
+        weights, "tunnel.in", (features["tunnels"], None), (demands, graph.repeated)
+    )  # fmt: skip
+    for number in range(architecture.rounds):
+        links = links + _layer(
+            weights, f"link.{number}", (links, None), (graph.to_links(tunnels), None)
+        )
+        tunnels = tunnels + _layer(
+            weights, f"tunnel.{number}",
+            (tunnels, None), (links, graph.to_tunnels), (demands, graph.repeated),
+        )  # fmt: skip
+        demands = demands + _layer(
+            weights, f"demand.{number}",
+            (demands, None), (graph.to_demands(tunnels), None), (graph.mean(demands), None),
+        )  # fmt: skip
+    return Embedding(demands, tunnels, links)
+
+
+def act(weights: Weights, embedding: Embedding, graph: Graph) -> Array:
+    """The action in (-1, 1), (demands, 3 + tunnels, B), as `Correction` takes it."""
+    xp = namespace(embedding.demands)
+    per_demand = xp.swapaxes(_linear(weights, "demand.out", (embedding.demands, None)), 0, 1)
+    per_tunnel = _linear(weights, "tunnel.out", (embedding.tunnels, None))
+    return xp.tanh(joined(per_demand, per_tunnel.reshape(*graph.shape, -1)))
+
+
+def _layer(weights: Weights, name: str, *voices: Voice) -> Array:
+    return silu(_linear(weights, name, *voices))
+
+
+def _linear(weights: Weights, name: str, *voices: Voice) -> Array:
+    """One linear layer on the voices' channels together, each carried to its rows afterwards.
+
+    Averages and repetitions are linear, so they commute with the matrix: it works on the fewer
+    rows.
+    """
+    weight = weights[f"{name}.weight"]
+    total, first = weights[f"{name}.bias"][:, None, None], 0
+    for values, carry in voices:
+        block = weight[:, first : first + len(values)]
+        first += len(values)
+        spoken = (block @ values.reshape(len(values), -1)).reshape(len(weight), *values.shape[1:])
+        total = total + (spoken if carry is None else carry(spoken))
+    return total
+
+
+Voice = tuple[Any, Callable[[Any], Any] | None]
+"""Rows that speak, (channels, rows, B), and what brings them to the rows that listen."""

@@ -1,0 +1,62 @@
+"""The policy network as a torch module: it owns the weights; `allocate.neural` is the network."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from bwalloc.allocate.neural import Architecture, Graph, act, embed, layer_shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+
+FIRST = 0.05
+"""Scale of the last layer at the start: actions begin close to 0, the base allocator."""
+
+
+class PolicyNetwork(nn.Module):
+    """Weights of `allocate.neural`, initialised so that its first actions are small."""
+
+    def __init__(self, architecture: Architecture, seed: int = 0) -> None:
+        """Draw the weights: uniform with variance 1 / channels in. Ref: LeCun et al. (1998)."""
+        super().__init__()
+        self.architecture = architecture
+        generator = torch.Generator().manual_seed(seed)
+        self.layers = nn.ParameterDict()
+        for name, (rows, columns) in layer_shapes(architecture).items():
+            reach = math.sqrt(3.0 / columns) * (FIRST if name.endswith(".out") else 1.0)
+            weight = (2 * torch.rand(rows, columns, generator=generator) - 1) * reach
+            self.layers[_key(f"{name}.weight")] = nn.Parameter(weight)
+            self.layers[_key(f"{name}.bias")] = nn.Parameter(torch.zeros(rows))
+
+    @property
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The weights by the names of `allocate.neural`."""
+        return {_name(key): value for key, value in self.layers.items()}
+
+    def load(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Take over weights; their names and shapes must be those of the architecture."""
+        state = {_key(name): torch.as_tensor(value) for name, value in weights.items()}
+        self.layers.load_state_dict(state)
+
+    def numpy(self) -> dict[str, np.ndarray]:
+        """A copy of the weights, as `Learned` takes them."""
+        return {name: value.detach().cpu().numpy().copy() for name, value in self.weights.items()}
+
+    def forward(self, features: Mapping[str, torch.Tensor], graph: Graph) -> Any:
+        """The action for features, (demands, 3 + tunnels, B)."""
+        weights = self.weights
+        return act(weights, embed(weights, features, graph, self.architecture), graph)
+
+
+def _key(name: str) -> str:
+    return name.replace(".", "/")  # torch allows no dots in the names of parameters
+
+
+def _name(key: str) -> str:
+    return key.replace("/", ".")

@@ -1,0 +1,162 @@
+"""Recipes (`recipe.toml`): everything a training run follows from, one frozen model."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field
+
+from bwalloc.allocate.neural import Architecture
+from bwalloc.errors import RecipeError, ScenarioError
+from bwalloc.scenario.fields import NO_TEXT, Count, NonNegative, Positive, Section, Share
+from bwalloc.scenario.validate import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Algorithm: TypeAlias = Literal["apg", "ppo", "sac"]
+ALGORITHMS: tuple[Algorithm, ...] = ("apg", "ppo", "sac")
+Flag: TypeAlias = bool
+
+
+class NetworkSection(Section):
+    """The policy network: see `bwalloc.allocate.neural`."""
+
+    hidden: Count = 32
+    rounds: Annotated[int, Field(ge=0), NO_TEXT] = 2
+    history: Flag = True
+
+    @property
+    def architecture(self) -> Architecture:
+        """The record the network is built from."""
+        return Architecture(self.hidden, self.rounds, self.history)
+
+
+class ValidationSection(Section):
+    """Which policy is kept: the best on the validation split.
+
+    `patience` validations without a better one stop the run; 0 never stops it.
+    """
+
+    episodes: Count = 16
+    every_steps: Count = 40_000
+    patience: Annotated[int, Field(ge=0), NO_TEXT] = 12
+
+
+class ApgSection(Section):
+    """Analytic policy gradient: see `bwalloc.learn.apg`.
+
+    Attributes:
+        batch: episodes unrolled together.
+        cut: intervals a gradient reaches back.
+        cut_value: share of its value that work still queued at the cut counts for.
+        critic: learn what comes after the cut, and add it there.
+        discount, trace: of the critic's targets, per interval (gamma and lambda).
+        learning_rate: of Adam; falls along a cosine to `final_share` of it.
+        clip_norm: largest norm of a gradient.
+        smooth_gbit: scale over which the steps of the law are smoothed in training; 0: exact.
+    """
+
+    batch: Count = 64
+    cut: Count = 5
+    cut_value: NonNegative = 0.8
+    critic: Flag = False
+    discount: Share = 0.99
+    trace: Share = 0.95
+    learning_rate: Positive = 3e-3
+    final_share: Share = 0.1
+    clip_norm: Positive = 1.0
+    smooth_gbit: NonNegative = 0.0
+
+
+class PpoSection(Section):
+    """Stable-Baselines3 PPO; names are those of its constructor."""
+
+    n_envs: Count = 64
+    n_steps: Count = 64
+    batch_size: Count = 1024
+    n_epochs: Count = 4
+    gamma: Share = 0.9
+    gae_lambda: Share = 0.9
+    learning_rate: Positive = 1e-3
+    clip_range: Positive = 0.2
+    ent_coef: NonNegative = 0.0
+    log_std_init: float = -1.6
+
+
+class SacSection(Section):
+    """Stable-Baselines3 SAC; names are those of its constructor."""
+
+    n_envs: Count = 16
+    buffer_size: Count = 50_000
+    batch_size: Count = 256
+    gamma: Share = 0.9
+    tau: Share = 0.01
+    learning_rate: Positive = 5e-4
+    learning_starts: Count = 2_000
+    gradient_steps: Count = 4
+    ent_coef: Positive = 0.002
+    log_std_init: float = -2.0
+
+
+class Recipe(Section):
+    """One training run. `steps` are intervals of single episodes, summed over the batch."""
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    env: str
+    algorithm: Algorithm = "apg"
+    seed: Annotated[int, Field(ge=0), NO_TEXT] = 0
+    steps: Count = 1_000_000
+    network: NetworkSection = NetworkSection()
+    validation: ValidationSection = ValidationSection()
+    apg: ApgSection = ApgSection()
+    ppo: PpoSection = PpoSection()
+    sac: SacSection = SacSection()
+
+
+def recipe_from(table: Mapping[str, Any], where: str) -> Recipe:
+    """A checked recipe.
+
+    Raises:
+        RecipeError: A key is unknown or its value wrong; names it, and the nearest key.
+    """
+    try:
+        return validate(Recipe, dict(table), where)
+    except ScenarioError as error:
+        raise RecipeError(str(error)) from None
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a file.
+
+    Raises:
+        RecipeError: The file cannot be read, is no TOML, or holds no recipe.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        msg = f"{path}: cannot be read as a recipe ({error})."
+        raise RecipeError(msg) from None
+    return recipe_from(table, str(path))
+
+
+def recipe_toml(recipe: Recipe) -> str:
+    """The recipe as a file: the sections that its algorithm reads."""
+    whole = recipe.model_dump(by_alias=True, exclude={"source"})
+    lines = [f"{key} = {_literal(value)}" for key, value in whole.items() if not _is_table(value)]
+    for name in ("network", "validation", recipe.algorithm):
+        lines += ["", f"[{name}]"]
+        lines += [f"{key} = {_literal(v)}" for key, v in whole[name].items() if key != "source"]
+    return "\n".join(lines) + "\n"
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
