@@ -112,16 +112,15 @@ def _publish(comparisons: list[Comparison], json_file: Path | None, report: Path
 
 def _report(path: Path, whole: dict[str, Any], finished: list[Comparison]) -> None:
     from bwalloc.bench.drawing import draw_network, draw_series, shown_allocators
-    from bwalloc.bench.report import report_from_document, write_report
+    from bwalloc.bench.report import Drawings, report_from_document, write_report
 
-    titles, networks, series = {}, {}, {}
+    drawings = []
     for result, one in zip(whole["results"], finished, strict=True):
         scenario = scenario_of(one.setting)
         names = shown_allocators(one, result["best_classical"])
-        titles[result["env"]] = scenario.title
-        networks[result["env"]] = draw_network(scenario, one, names)
-        series[result["env"]] = draw_series(scenario, one, names)
-    write_report(path, report_from_document(whole, titles=titles, networks=networks, series=series))
+        network = draw_network(scenario, one, names)
+        drawings.append(Drawings(scenario.title, network, draw_series(scenario, one, names)))
+    write_report(path, report_from_document(whole, drawings))
 
 
 def _trace(text: str) -> tuple[str, str]:

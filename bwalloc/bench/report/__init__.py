@@ -3,6 +3,7 @@
 from bwalloc.bench.report.document import report_from_document
 from bwalloc.bench.report.records import (
     AllocatorRow,
+    Drawings,
     EnvReport,
     LinkLine,
     NetworkDrawing,
@@ -15,6 +16,7 @@ from bwalloc.bench.report.write import render_report, write_report
 
 __all__ = [
     "AllocatorRow",
+    "Drawings",
     "EnvReport",
     "LinkLine",
     "NetworkDrawing",

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bwalloc.bench.report.figures import amount, amount_fixed, tick_label, ticks
-from bwalloc.bench.report.records import AllocatorRow, EnvReport
+from bwalloc.bench.report.records import LEGACY, AllocatorRow, EnvReport
 from bwalloc.bench.statistics import Interval
 from bwalloc.money import COSTS, TERMS
 
 MAX_REGRET = 2.0
 """Where the axis ends; what lies beyond is cut, and its number still stands beside its name."""
+
+MISSED = "missed"
+"""The piece of a bar that is no term of the money: what the bound has more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A row of a chart: its pieces, a mark, and an interval around the mark (or None)."""
+    """A row of a chart: its pieces, a mark, and an interval around the mark (or None).
+
+    `missed` is what the bound has over it, as text.
+    """
 
     row: AllocatorRow
     segments: list[Segment]
@@ -53,6 +59,7 @@ class Bar:
     whisker: tuple[float, float] | None
     text: str
     is_cut: bool = False
+    missed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ def regret_chart(env: EnvReport) -> Chart:
     ends = [end for row in rows for end in (row.regret.lo, row.regret.hi) if math.isfinite(end)]
     axis = Axis(min(0.0, *ends, 0.0), min(max(1.05, *ends, 1.05), MAX_REGRET))
     bars = [_regret_bar(row, axis) for row in rows]
-    return Chart(bars, axis, [(axis.at(0.0), "bound"), (axis.at(1.0), "legacy")], [])
+    return Chart(bars, axis, [(axis.at(0.0), "bound"), (axis.at(1.0), LEGACY)], [])
 
 
 def _regret_bar(row: AllocatorRow, axis: Axis) -> Bar:
@@ -100,21 +107,29 @@ def money_chart(env: EnvReport) -> Chart | None:
     if not rows:
         return None
     low = min(-_costs(row) for row in rows)
-    high = max(row.money_usd_per_h.get("delivered", 0.0) for row in rows)
     bound = env.bound_usd_per_h.mean
-    axis = Axis(low, max(high, bound if math.isfinite(bound) else 0.0, low + 1e-9))
-    rules = [(axis.at(bound), "bound")] if math.isfinite(bound) and bound > 0.0 else []
+    high = max(row.money_usd_per_h.get("delivered", 0.0) + _missed(row, bound) for row in rows)
+    axis = Axis(low, max(high, low + 1e-9))
     terms = [term for term in TERMS if any(row.money_usd_per_h.get(term, 0.0) for row in rows)]
-    return Chart([_money_bar(row, axis) for row in rows], axis, rules, terms)
+    return Chart([_money_bar(row, axis, bound) for row in rows], axis, [], terms)
+
+
+def _missed(row: AllocatorRow, bound: float) -> float:
+    """What the bound has over an allocator, USD per hour; zero where no bound is known."""
+    return max(bound - row.net_usd_per_h.mean, 0.0) if math.isfinite(bound) else 0.0
 
 
 def _costs(row: AllocatorRow) -> float:
     return sum(row.money_usd_per_h.get(term, 0.0) for term in COSTS)
 
 
-def _money_bar(row: AllocatorRow, axis: Axis) -> Bar:
-    delivered = row.money_usd_per_h.get("delivered", 0.0)
-    segments = [_segment("delivered", 0.0, delivered, delivered, axis)]
+def _money_bar(row: AllocatorRow, axis: Axis, bound: float) -> Bar:
+    delivered, missed = row.money_usd_per_h.get("delivered", 0.0), _missed(row, bound)
+    end = delivered + missed
+    segments = [
+        _segment("delivered", 0.0, delivered, delivered, axis),
+        _segment(MISSED, delivered, end, missed, axis),
+    ]
     edge = 0.0
     for term in COSTS:
         cost = row.money_usd_per_h.get(term, 0.0)
@@ -123,12 +138,13 @@ def _money_bar(row: AllocatorRow, axis: Axis) -> Bar:
     net = row.net_usd_per_h
     text = f"{amount(net.mean)} $/h"
     drawn = [segment for segment in segments if segment.width > 0.0]
-    return Bar(row, drawn, axis.at(net.mean), None, text)
+    return Bar(row, drawn, axis.at(net.mean), None, text, missed=amount(missed) if missed else "")
 
 
 def _segment(term: str, start: float, end: float, value: float, axis: Axis) -> Segment:
     left, right = axis.at(start), axis.at(end)
-    return Segment(term, left, round(right - left, 3), f"{term}: {amount(value, signed=True)} $/h")
+    name = "left to the bound" if term == MISSED else term
+    return Segment(term, left, round(right - left, 3), f"{name}: {amount(value, signed=True)} $/h")
 
 
 def summary_of(bars: Sequence[Bar]) -> str:

@@ -37,20 +37,25 @@ class PlotRow:
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """All plots, and the hours under them as percent of the width and label."""
+    """All plots, and the times under them as percent of the width and label."""
 
     rows: list[PlotRow]
-    hours: list[tuple[float, str]]
+    marks: list[tuple[float, str]]
+    unit: str
+    unit_name: str
+    max_points: int = MAX_POINTS
 
 
 def curves(series: TimeSeries) -> Curves:
     """Small multiples: one row for every class, one plot for every allocator."""
     classes = dict.fromkeys(panel.traffic_class for panel in series.panels)
     rows = [_row(name, [p for p in series.panels if p.traffic_class == name]) for name in classes]
-    first, last = series.hours[0], series.hours[-1]
+    is_long = series.hours[-1] - series.hours[0] > 3.0
+    per_hour, unit, unit_name = (1.0, "h", "the hours") if is_long else (60.0, "min", "the minutes")
+    first, last = series.hours[0] * per_hour, series.hours[-1] * per_hour
     span = (last - first) or 1.0
-    marks = [(100.0 * (tick - first) / span, tick_label(tick)) for tick in ticks(first, last, 4)]
-    return Curves(rows, marks)
+    marks = [(100.0 * (tick - first) / span, tick_label(tick)) for tick in ticks(first, last, 6)]
+    return Curves(rows, marks, unit, unit_name)
 
 
 def _row(name: str, panels: list[Panel]) -> PlotRow:

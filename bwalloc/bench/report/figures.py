@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 MINUS = "\N{MINUS SIGN}"
 MISSING = "\N{EN DASH}"
@@ -20,11 +21,23 @@ def amount(value: float | None, *, signed: bool = False) -> str:
     return sign + text
 
 
-def share(value: float | None) -> str:
-    """0.0512 as 5.1 %."""
+def share(value: float | None, digits: int = 1) -> str:
+    """0.0512 as 5.1 %; the space does not break."""
     if value is None or not math.isfinite(value):
         return MISSING
-    return f"{amount_fixed(100.0 * value, 1)} %"
+    return f"{amount_fixed(100.0 * value, digits)}\N{NO-BREAK SPACE}%"
+
+
+def counted(number: int, noun: str) -> str:
+    """1 episode, 2 episodes."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """A run of numbers as its ends, anything else one by one."""
+    ends = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else ""
+    is_run = list(numbers) == list(range(numbers[0], numbers[0] + len(numbers))) if ends else False
+    return ends if is_run else ", ".join(str(number) for number in numbers)
 
 
 def amount_fixed(value: float | None, digits: int) -> str:

@@ -9,10 +9,15 @@ from itertools import pairwise
 from bwalloc.bench.report.figures import amount, share
 from bwalloc.bench.report.records import LinkLine, NetworkDrawing, SitePoint
 
-WIDTH, MAX_HEIGHT, MARGIN = 600.0, 560.0, 62.0
-MIN_LINE, MAX_LINE = 2.0, 11.0
-STEPS = (0.25, 0.5, 0.75, 0.95)
+WIDTH, MAX_HEIGHT = 600.0, 560.0
+MARGIN_X, MARGIN_Y = 94.0, 44.0
+MIN_LINE, MAX_LINE = 2.5, 11.0
+STEPS = (0.1, 0.25, 0.5, 0.75, 0.95)
 """Where the colour of a link changes."""
+MANY_SITES = 20
+"""From here on a map takes the whole width, and its labels shrink in proportion."""
+LISTED = 8
+"""How many links are listed beside the maps, the fullest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +43,54 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Busy:
+    """A link of the list: percent used, level of colour and text, by allocator."""
+
+    name: str
+    capacity: str
+    used: list[tuple[float, int, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Map:
-    """The drawing: one list of lines for every tab."""
+    """The drawing: one list of lines for every allocator shown, on the same places."""
 
     height: float
     nodes: list[Node]
-    tabs: list[tuple[str, list[Line]]]
+    views: list[tuple[str, list[Line]]]
     levels: list[str]
+    busiest: list[Busy]
+    is_wide: bool
 
 
 def network_map(drawing: NetworkDrawing) -> Map:
     """Places sites and links on the page."""
     points, height = _placed(drawing)
     middle = (WIDTH / 2, height / 2)
-    nodes = [_node(site, point, middle) for site, point in zip(drawing.sites, points, strict=True)]
+    unit = _unit(drawing)
+    pairs = zip(drawing.sites, points, strict=True)
+    nodes = [_node(site, point, middle, unit) for site, point in pairs]
     names = list(drawing.links[0].utilisation) if drawing.links else []
-    tabs = [(name, _lines(drawing, name, points)) for name in names]
+    views = [(name, _lines(drawing, name, points, unit)) for name in names]
+    return Map(height, nodes, views, _levels(), _busiest(drawing, names), unit < 1.0)
+
+
+def _levels() -> list[str]:
     edges = [f"{100 * step:.0f}" for step in STEPS]
     between = [f"{a}\N{EN DASH}{b} %" for a, b in pairwise(edges)]
-    return Map(height, nodes, tabs, [f"below {edges[0]} %", *between, f"{edges[-1]} % or more"])
+    return [f"below {edges[0]} %", *between, f"{edges[-1]} % or more"]
+
+
+def _unit(drawing: NetworkDrawing) -> float:
+    """Size of labels and symbols: a map of many sites is drawn large, and they smaller on it."""
+    return 1.0 if len(drawing.sites) <= MANY_SITES else 0.6
 
 
 def _placed(drawing: NetworkDrawing) -> tuple[list[tuple[float, float]], float]:
     xs, ys = [site.x for site in drawing.sites], [site.y for site in drawing.sites]
     wide, tall = max(max(xs) - min(xs), 1e-9), max(max(ys) - min(ys), 1e-9)
-    unit = min((WIDTH - 2 * MARGIN) / wide, (MAX_HEIGHT - 2 * MARGIN) / tall)
-    height = round(unit * tall + 2 * MARGIN, 1) if tall > 1e-6 else 2 * MARGIN
+    unit = min((WIDTH - 2 * MARGIN_X) / wide, (MAX_HEIGHT - 2 * MARGIN_Y) / tall)
+    height = round(unit * tall + 2 * MARGIN_Y, 1) if tall > 1e-6 else 2 * MARGIN_Y
     left = (WIDTH - unit * wide) / 2
     top = (height - unit * tall) / 2
     pairs = zip(xs, ys, strict=True)
@@ -71,18 +98,19 @@ def _placed(drawing: NetworkDrawing) -> tuple[list[tuple[float, float]], float]:
     return points, height
 
 
-def _node(site: SitePoint, point: tuple[float, float], middle: tuple[float, float]) -> Node:
+def _node(
+    site: SitePoint, point: tuple[float, float], middle: tuple[float, float], unit: float
+) -> Node:
     """Outer sites carry their label outside, so that no link runs through it."""
     x, y = point
     across, down = x - middle[0], y - middle[1]
     away = math.hypot(across, down) or 1.0
-    anchor = "middle" if abs(across) < 0.75 * away or away < 90 else "outer"
-    if anchor == "outer":
-        side = math.copysign(15.0, across)
+    if abs(across) >= 0.75 * away and away >= 90:
+        side = math.copysign(15.0 * unit, across)
         room = WIDTH - x if side > 0 else x
-        if room > 15.0 + 9.0 * len(site.name):
-            return _at(site, x, y, (side, 5.0), "start" if side > 0 else "end")
-    return _at(site, x, y, (0.0, 30.0 if down > 1.0 else -18.0), "middle")
+        if room > unit * (15.0 + 10.5 * len(site.name)):
+            return _at(site, x, y, (side, 5.5 * unit), "start" if side > 0 else "end")
+    return _at(site, x, y, (0.0, 32.0 * unit if down > 1.0 else -18.0 * unit), "middle")
 
 
 def _at(site: SitePoint, x: float, y: float, shift: tuple[float, float], anchor: str) -> Node:
@@ -90,26 +118,55 @@ def _at(site: SitePoint, x: float, y: float, shift: tuple[float, float], anchor:
     return Node(round(x, 1), round(y, 1), *label, anchor, site)
 
 
-def _lines(drawing: NetworkDrawing, name: str, points: list[tuple[float, float]]) -> list[Line]:
+def _lines(
+    drawing: NetworkDrawing, name: str, points: list[tuple[float, float]], unit: float
+) -> list[Line]:
     largest = max((link.capacity_gbps for link in drawing.links), default=1.0) or 1.0
-    lines = [_line(drawing, link, name, points, largest) for link in drawing.links]
+    lines = []
+    for link in drawing.links:
+        part = math.sqrt(max(link.capacity_gbps, 0.0) / largest)
+        width = unit * (MIN_LINE + (MAX_LINE - MIN_LINE) * part)
+        ends = _ends(points[link.source], points[link.target], width)
+        used = link.utilisation.get(name, math.nan)
+        text = f"{_ways(drawing, link)}: {share(used)} of {amount(link.capacity_gbps)} Gbit/s"
+        lines.append(Line(ends, round(width, 1), _level(used), text))
     return sorted(lines, key=lambda line: line.level)
 
 
-def _line(
-    drawing: NetworkDrawing,
-    link: LinkLine,
-    name: str,
-    points: list[tuple[float, float]],
-    largest: float,
-) -> Line:
-    width = MIN_LINE + (MAX_LINE - MIN_LINE) * math.sqrt(max(link.capacity_gbps, 0.0) / largest)
-    (x1, y1), (x2, y2) = points[link.source], points[link.target]
-    length = math.hypot(x2 - x1, y2 - y1) or 1.0
-    aside = (width / 2 + 1.0) / length
+def _ends(
+    one: tuple[float, float], other: tuple[float, float], width: float
+) -> tuple[float, float, float, float]:
+    (x1, y1), (x2, y2) = one, other
+    aside = (width / 2 + 0.75) / (math.hypot(x2 - x1, y2 - y1) or 1.0)
     dx, dy = -(y2 - y1) * aside, (x2 - x1) * aside
-    ends = (round(x1 + dx, 1), round(y1 + dy, 1), round(x2 + dx, 1), round(y2 + dy, 1))
-    used = link.utilisation.get(name, math.nan)
-    ways = f"{drawing.sites[link.source].name} to {drawing.sites[link.target].name}"
-    text = f"{ways}: {share(used)} of {amount(link.capacity_gbps)} Gbit/s"
-    return Line(ends, round(width, 1), sum(used >= step for step in STEPS), text)
+    return round(x1 + dx, 1), round(y1 + dy, 1), round(x2 + dx, 1), round(y2 + dy, 1)
+
+
+def _busiest(drawing: NetworkDrawing, names: list[str]) -> list[Busy]:
+    ranked = sorted(
+        drawing.links, key=lambda link: -max(_number(used) for used in link.utilisation.values())
+    )
+    return [
+        Busy(
+            _ways(drawing, link),
+            amount(link.capacity_gbps),
+            [_used(link.utilisation.get(name, math.nan)) for name in names],
+        )
+        for link in ranked[:LISTED]
+    ]
+
+
+def _used(used: float) -> tuple[float, int, str]:
+    return round(100.0 * min(_number(used), 1.0), 1), _level(used), share(used)
+
+
+def _number(used: float) -> float:
+    return used if math.isfinite(used) else 0.0
+
+
+def _level(used: float) -> int:
+    return sum(used >= step for step in STEPS)
+
+
+def _ways(drawing: NetworkDrawing, link: LinkLine) -> str:
+    return f"{drawing.sites[link.source].name} to {drawing.sites[link.target].name}"

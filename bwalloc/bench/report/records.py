@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from bwalloc.bench.statistics import Interval
 
@@ -15,7 +15,10 @@ CLAIRVOYANT = "clairvoyant"
 
 @dataclass(frozen=True, slots=True)
 class AllocatorRow:
-    """One allocator; `money_usd_per_h` by term of `money.TERMS`, every term non-negative."""
+    """One allocator; `money_usd_per_h` by term of `money.TERMS`, every term non-negative.
+
+    `gain_over_legacy` is paired, in USD per hour; `episodes_ahead` counts where it is positive.
+    """
 
     name: str
     kind: Kind
@@ -29,6 +32,9 @@ class AllocatorRow:
     decide_ms_p50: float | None = None
     decide_ms_p99: float | None = None
     money_usd_per_h: Mapping[str, float] = field(default_factory=dict[str, float])
+    gain_over_legacy: Interval | None = None
+    episodes_ahead: int | None = None
+    stalled_gpu_h_per_h: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class SitePoint:
 
 @dataclass(frozen=True, slots=True)
 class LinkLine:
-    """A directed link; mean `utilisation` (0 to 1) by allocator name, in the order of the tabs."""
+    """A directed link; mean `utilisation` (0 to 1) by allocator name, in the order of the maps."""
 
     source: int
     target: int
@@ -53,7 +59,7 @@ class LinkLine:
 
 @dataclass(frozen=True, slots=True)
 class NetworkDrawing:
-    """The network; the allocators of the first link's `utilisation` become the tabs."""
+    """The network; there is one map for each allocator of the first link's `utilisation`."""
 
     sites: Sequence[SitePoint]
     links: Sequence[LinkLine]
@@ -79,6 +85,15 @@ class TimeSeries:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawings:
+    """What is drawn of one environment beside its numbers."""
+
+    title: str = ""
+    network: NetworkDrawing | None = None
+    series: TimeSeries | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EnvReport:
     """One environment; `title` falls back on the slug."""
 
@@ -93,6 +108,12 @@ class EnvReport:
     network: NetworkDrawing | None = None
     series: TimeSeries | None = None
     interrupted: bool = False
+    seeds: Sequence[int] = ()
+
+    @property
+    def legacy(self) -> AllocatorRow | None:
+        """The row of legacy provisioning, if it was played."""
+        return next((row for row in self.rows if row.name == LEGACY), None)
 
     @property
     def ranked(self) -> list[AllocatorRow]:
@@ -112,10 +133,14 @@ class EnvReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A run of `compare`: its environments, and what is needed to repeat it."""
+    """A run of `compare`: its environments, and what is needed to repeat it.
+
+    `inputs` are the facts of replayed traces by class, at least `rows` and `sha256`.
+    """
 
     environments: Sequence[EnvReport]
     command: str
     commit: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     title: str = "bwalloc comparison"
+    inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])

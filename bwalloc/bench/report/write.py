@@ -13,6 +13,7 @@ from bwalloc.bench.report.curves import curves
 from bwalloc.bench.report.headline import headline
 from bwalloc.bench.report.map import network_map
 from bwalloc.bench.report.records import EnvReport, Report
+from bwalloc.bench.report.words import allocators_explained, words
 from bwalloc.files import write_atomically
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -39,18 +40,22 @@ def write_report(path: Path | str, report: Report) -> Path:
 def render_report(report: Report) -> str:
     """The page as text: one file, no script, no request."""
     shown = [_shown(env) for env in report.environments]
-    tabs = max((len(one["map"].tabs) for one in shown if one["map"]), default=0)
+    names = dict.fromkeys(row.name for env in report.environments for row in env.ranked)
     template = _templates().get_template("report.html.j2")
-    return template.render(report=report, environments=shown, tabs=tabs)
+    explained = allocators_explained(names)
+    return template.render(report=report, environments=shown, allocators=explained)
 
 
 def _shown(env: EnvReport) -> dict[str, Any]:
     """An environment and everything that is drawn of it."""
+    money = money_chart(env)
     return {
         "env": env,
         "headline": headline(env),
         "regret": regret_chart(env),
-        "money": money_chart(env),
+        "money": money,
+        "words": words(env),
+        "money_terms": money.terms if money else [],
         "map": network_map(env.network) if env.network and env.network.sites else None,
         "curves": curves(env.series) if env.series and len(env.series.hours) else None,
     }
@@ -68,6 +73,8 @@ def _templates() -> Environment:
     filters: dict[str, Any] = {
         "amount": figures.amount,
         "share": figures.share,
+        "counted": figures.counted,
+        "listed": figures.listed,
         "fixed": figures.amount_fixed,
         "summary": summary_of,
     }
