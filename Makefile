@@ -9,7 +9,7 @@ DEMO_READY := $(if $(wildcard $(READY)),$(READY),.venv-demo/.ready)
 DEMO_BIN := $(patsubst %/.ready,%/bin,$(DEMO_READY))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format format-check lint type imports wheel bench tables docs clean
+.PHONY: help venv demo test check format format-check lint type imports wheel bench tables pages docs clean
 
 help:  ## list the recipes
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,10 @@ bench: $(READY)  ## measure again what benchmarks/results holds (minutes), and r
 
 tables: $(READY)  ## write the tables of the READMEs from benchmarks/results
 	$(BIN)/python benchmarks/tables.py
+
+pages: $(READY)  ## write the page of every environment from its file
+	for file in envs/*.toml; do name=$$(basename $$file .toml); \
+	$(BIN)/bwalloc envs show $$name --markdown > docs/environments/$$name.md || exit 1; done
 
 docs: $(READY)  ## build the documentation; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

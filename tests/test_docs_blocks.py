@@ -1,4 +1,4 @@
-"""Every code block of README.md and docs/*.md runs.
+"""Every code block of README.md, docs/*.md and docs/environments/*.md runs.
 
 Each block stands alone, in a process and an empty folder of its own. A `python` block is run as a
 script; with `>>>` in it, its output is compared as a doctest. A `bash` block is a script under
@@ -18,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES += sorted((ROOT / "docs" / "environments").glob("*.md"))
 SCRIPTS = Path(sys.executable).parent
 ENVIRONMENT = os.environ | {
     "PATH": f"{SCRIPTS}{os.pathsep}{os.environ.get('PATH', '')}",

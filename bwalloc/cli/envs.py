@@ -38,13 +38,19 @@ def show_all(*, envs: Path | None = None) -> None:
 
 
 @app.command(name="show")
-def show_one(name: str, *, envs: Path | None = None) -> None:
+def show_one(name: str, *, envs: Path | None = None, markdown: bool = False) -> None:
     """Show one environment: its links, demands and tunnels.
 
     Args:
         name: name, id or path of an environment.
         envs: a folder with environments of your own.
+        markdown: print its page of the documentation: spaces, reward, splits and sources too.
     """
+    if markdown:
+        from bwalloc.gym.page import page_of  # the registry of Gymnasium is not needed otherwise
+
+        print(page_of(name, envs), end="")
+        return
     scenario = load_scenario(name, envs=envs)
     console = Console()
     console.print(f"[bold]{scenario.slug}[/] {scenario.id}: {scenario.title}")
