@@ -46,14 +46,15 @@ class Learned:
 
     def decide(self, readings: Readings) -> np.ndarray:
         """Feasible rates for the coming interval, float32 (demands, tunnels, B)."""
-        if self.rates_gbps is None:
-            batch = readings.offered_gbps.shape[-1]
-            self.rates_gbps = np.zeros((*self.graph.shape, batch), np.float32)
+        last = self.rates_gbps
+        if last is None:
+            last = np.zeros((*self.graph.shape, readings.offered_gbps.shape[-1]), np.float32)
             self.corrected.start(readings)
         else:
             self.corrected.push(readings)
-        self.rates_gbps = self.corrected.rates_gbps(self.action(self.rates_gbps))
-        return self.rates_gbps
+        rates = self.corrected.rates_gbps(self.action(last))
+        self.rates_gbps = rates
+        return rates
 
     def action(self, rates_gbps: np.ndarray) -> np.ndarray:
         """What the network answers to the features now, (demands, 3 + tunnels, B)."""

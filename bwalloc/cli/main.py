@@ -21,6 +21,8 @@ app = App(
 )
 app.command("bwalloc.cli.envs:app", name="envs")
 app.command("bwalloc.cli.compare:run", name="compare")
+app.command("bwalloc.cli.record:run", name="record")
+app.command("bwalloc.cli.train:run", name="train")
 app.command("bwalloc.cli.bench:app", name="bench")
 
 

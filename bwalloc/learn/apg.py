@@ -9,11 +9,14 @@ import torch
 
 from bwalloc.allocate.neural import Graph
 from bwalloc.arrays import like
+from bwalloc.learn.checkpoint import arrays_to_modules, modules_to_arrays
 from bwalloc.learn.critic import Critic, td_lambda
 from bwalloc.learn.network import PolicyNetwork
 from bwalloc.learn.unroll import Unroll
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from bwalloc.learn.recipe import Recipe
@@ -32,12 +35,23 @@ class ApgTrainer:
     policy reads.
     """
 
-    def __init__(self, scenario: Scenario, recipe: Recipe, *, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        recipe: Recipe,
+        *,
+        device: str = "cpu",
+        init: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
         """Build network, optimiser and episodes from the recipe."""
         architecture = recipe.network.architecture
         self.recipe, self.scenario = recipe, scenario
         self.network = PolicyNetwork(architecture, recipe.seed).to(device)
-        self.critic = Critic(architecture, recipe.seed + 1).to(device) if recipe.apg.critic else None
+        if init:
+            self.network.load(init)
+        self.critic = (
+            Critic(architecture, recipe.seed + 1).to(device) if recipe.apg.critic else None
+        )
         self.optimiser = torch.optim.Adam(self.network.parameters(), recipe.apg.learning_rate)
         taught = self.critic.parameters() if self.critic else [torch.zeros(0)]
         self.critic_optimiser = torch.optim.Adam(taught, CRITIC_RATE)
@@ -79,15 +93,26 @@ class ApgTrainer:
         self.steps += self.steps_per_update
         return float(torch.stack(money).mean().detach())
 
-    def resume(self, steps: int) -> None:
-        """Go on after `steps`: with episodes that were not played before."""
-        self.steps = steps
-        played = steps // self.scenario.timing.intervals + self.recipe.apg.batch
-        self.unroll = self._episodes(first_seed(self.recipe.seed) + played)
-
     def weights(self) -> dict[str, np.ndarray]:
         """A copy of the policy's weights."""
         return self.network.numpy()
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Weights and moments of policy and critic."""
+        saved = modules_to_arrays({"policy": self.network}, {"policy": self.optimiser})
+        if self.critic:
+            saved |= modules_to_arrays({"critic": self.critic}, {"critic": self.critic_optimiser})
+        return saved
+
+    def resume(self, tensors: Mapping[str, np.ndarray], steps: int) -> None:
+        """Go on after `steps`, with episodes that were not played before."""
+        arrays_to_modules(tensors, {"policy": self.network}, {"policy": self.optimiser})
+        if self.critic:
+            optimisers = {"critic": self.critic_optimiser}
+            arrays_to_modules(tensors, {"critic": self.critic}, optimisers)
+        self.steps = steps
+        played = steps // self.scenario.timing.intervals + self.recipe.apg.batch
+        self.unroll = self._episodes(first_seed(self.recipe.seed) + played)
 
     def _episodes(self, seed: int) -> Unroll:
         apg = self.recipe.apg

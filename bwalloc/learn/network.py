@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-FIRST = 0.05
+FIRST = 0.01
 """Scale of the last layer at the start: actions begin close to 0, the base allocator."""
 
 

@@ -1,4 +1,4 @@
-"""Episodes on torch through which gradients flow: dynamics, history and decoder of the simulator."""
+"""Episodes on torch, through which gradients flow: the simulator's own dynamics and decoder."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ class Unroll:
         chunks = scenario.timing.intervals // cut
         self.interval = (np.arange(batch) * chunks // batch) * cut
         start = self.simulator.start(batch)
-        self.state = State(
-            *(self._tensor(getattr(start, name)) for name in State.__slots__)
-        )
+        self.state = State(*(self._tensor(getattr(start, name)) for name in State.__slots__))
         self.corrected.start(self._readings(self.simulator.first_readings(start, self.episodes)))
 
     @property
     def is_counted(self) -> torch.Tensor:
         """1 for the episodes whose coming interval counts, 0 in their warm-up, (B,)."""
-        return self._tensor((self.interval >= self.scenario.timing.warmup_intervals) * np.float32(1))
+        return self._tensor(
+            (self.interval >= self.scenario.timing.warmup_intervals) * np.float32(1)
+        )
 
     def features(self) -> dict[str, torch.Tensor]:
         """What the policy sees now; gradients flow to the actions before."""

@@ -1,0 +1,148 @@
+"""`bwalloc train`: learn a policy for an environment."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from bwalloc.cli.extras import needing
+from bwalloc.errors import BwallocError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bwalloc.learn.recipe import Recipe
+    from bwalloc.learn.train import Tell
+
+ALGORITHMS = ("apg", "ppo", "sac")
+
+
+def run(
+    env: str,
+    *,
+    out: Path,
+    algo: str | None = None,
+    recipe: Path | None = None,
+    init: str | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    device: str = "cpu",
+    threads: int = 1,
+    seed: int | None = None,
+    envs: Path | None = None,
+) -> None:
+    """Train a policy; the same command goes on with a run that was stopped.
+
+    Args:
+        env: name or path of an environment.
+        out: the run folder: recipe, progress, checkpoint, best policy, TensorBoard events.
+        algo: apg (gradients through the model), ppo or sac (Stable-Baselines3); apg by default.
+        recipe: a recipe file to start from, such as agents/NAME/recipe.toml.
+        init: an agent, or a run folder, whose weights to start from.
+        minutes: stop after this many minutes.
+        steps: stop after this many intervals of single episodes.
+        device: torch device, cpu or cuda.
+        threads: threads of torch.
+        seed: of weights and episodes.
+        envs: a folder with environments of your own.
+    """
+    with needing("learn", "export"):
+        import torch
+
+        from bwalloc.learn.train import train
+    _check(algo, minutes, device, torch.cuda.is_available())
+    torch.set_num_threads(threads)
+    chosen = _recipe(recipe, env, algo, steps, seed)
+    weights = None if init is None else _initial_weights(init, chosen)
+    with _Screen(chosen, out) as screen:
+        folder = train(
+            chosen, out, minutes=minutes, device=device, init=weights, listener=screen, envs=envs
+        )
+    best = folder.best
+    if best:
+        print(
+            f"best policy: {best.gain_usd_per_h:+.2f} +- {best.gain_half_width:.2f} $/h over the "
+            f"best classical rule (validation), after {best.steps:,} steps. "
+            f"Next: bwalloc export {out} --out agents/NAME"
+        )
+
+
+def _check(algo: str | None, minutes: float | None, device: str, has_cuda: bool) -> None:
+    if algo is not None and algo not in ALGORITHMS:
+        raise unknown_name(kind="algorithm", name=algo, known=ALGORITHMS, remedy="Pick one.")
+    if minutes is not None and minutes <= 0:
+        msg = f"--minutes {minutes}: expected more than 0."
+        raise BwallocError(msg)
+    if device.startswith("cuda") and not has_cuda:
+        msg = f"--device {device}: this torch sees no CUDA device; use --device cpu."
+        raise BwallocError(msg)
+
+
+def _recipe(
+    file: Path | None, env: str, algo: str | None, steps: int | None, seed: int | None
+) -> Recipe:
+    from bwalloc.learn.recipe import read_recipe, recipe_from
+
+    said: dict[str, Any] = {"env": env, "algorithm": algo, "steps": steps, "seed": seed}
+    said = {key: value for key, value in said.items() if value is not None}
+    known = read_recipe(file).model_dump(by_alias=True) if file else {}
+    return recipe_from({**known, **said}, str(file or "bwalloc train"))
+
+
+def _initial_weights(name: str, recipe: Recipe) -> Mapping[str, Any]:
+    """Weights of a run folder, or of an agent by path or catalogue name."""
+    from bwalloc.errors import RecipeError
+    from bwalloc.learn.run import BEST, policy_of_run
+    from bwalloc.serve import load_bundle
+
+    path = Path(name)
+    is_run = (path / BEST).exists()
+    policy = policy_of_run(path, {})[0] if is_run else load_bundle(name).policy
+    wanted = recipe.network.architecture
+    if policy.architecture != wanted:
+        msg = (
+            f"--init {name}: its network is {policy.architecture}, the recipe's is {wanted}; "
+            "set [network] of the recipe to the same."
+        )
+        raise RecipeError(msg)
+    return policy.weights
+
+
+class _Screen:
+    """Shows progress on the terminal, and writes TensorBoard events."""
+
+    def __init__(self, recipe: Recipe, out: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        console = Console(stderr=True)
+        self.bar = Progress(console=console, disable=not sys.stderr.isatty())
+        self.task = self.bar.add_task(f"{recipe.algorithm} on {recipe.env}", total=1.0)
+        self.events = SummaryWriter(str(out / "tensorboard"))
+
+    def __enter__(self) -> _Screen:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+        self.events.close()
+
+    def __call__(self, tell: Tell) -> None:
+        self.bar.update(self.task, completed=tell.progress)
+        if tell.train_usd_per_h is not None:
+            self.events.add_scalar("train/usd_per_h", tell.train_usd_per_h, tell.steps)
+        point = tell.point
+        if point is None:
+            return
+        self.events.add_scalar("validation/usd_per_h", point.validation_usd_per_h, point.steps)
+        self.events.add_scalar("validation/gain_usd_per_h", point.gain_usd_per_h, point.steps)
+        self.bar.console.print(
+            f"{point.seconds:6.0f} s {point.steps:>10,} steps: {point.validation_usd_per_h:.2f} "
+            f"$/h, {point.gain_usd_per_h:+.2f} +- {point.gain_half_width:.2f} over the best rule"
+        )
+
+

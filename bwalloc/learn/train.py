@@ -1,0 +1,185 @@
+"""`train`: run a recipe to its end, validate as it goes, keep the best policy."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from bwalloc.allocate.learned import Policy
+from bwalloc.learn.run import Point, RunFolder
+from bwalloc.learn.validation import Validation
+from bwalloc.scenario import load_scenario
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bwalloc.learn.recipe import Recipe
+    from bwalloc.scenario import Scenario
+
+SMOOTHED = 50
+"""Updates averaged for the money of training that is shown."""
+SAVE_EVERY_S = 30.0
+
+
+class Trainer(Protocol):
+    """One algorithm: what `train` drives."""
+
+    steps: int
+
+    def update(self, progress: float) -> float:
+        """Learn a little; returns money of a mean interval, USD."""
+        ...
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """A copy of the policy's weights."""
+        ...
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Everything a killed run needs, as arrays."""
+        ...
+
+    def resume(self, tensors: Mapping[str, np.ndarray], steps: int) -> None:
+        """Go on from `tensors` after `steps`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """What a caller hears after every update; `point` is None between validations."""
+
+    progress: float
+    steps: int
+    seconds: float
+    train_usd_per_h: float | None
+    point: Point | None
+
+
+Listener = Callable[[Tell], None]
+
+
+def train(
+    recipe: Recipe,
+    out: Path,
+    *,
+    minutes: float | None = None,
+    device: str = "cpu",
+    init: Mapping[str, np.ndarray] | None = None,
+    listener: Listener | None = None,
+    envs: Path | None = None,
+) -> RunFolder:
+    """Train a policy; a folder that holds a checkpoint of the same recipe is gone on with.
+
+    Args:
+        recipe: what to do; stops after `recipe.steps`.
+        out: the run folder.
+        minutes: stop after this many minutes of this and earlier sittings, if that is sooner.
+        device: torch device of the unrolls (apg) or of the learner (ppo, sac).
+        init: weights to start from instead of random ones.
+        listener: hears of every update.
+        envs: a folder with environments of your own.
+
+    Returns:
+        The run folder, whose `best` is the kept policy.
+    """
+    scenario = load_scenario(recipe.env, envs=envs)
+    folder = RunFolder(out, recipe)
+    trainer = make_trainer(scenario, recipe, device, init)
+    session = _Session(recipe, scenario, folder, trainer, minutes, listener)
+    session.run()
+    return folder
+
+
+def make_trainer(
+    scenario: Scenario, recipe: Recipe, device: str, init: Mapping[str, np.ndarray] | None
+) -> Trainer:
+    """The trainer of the recipe's algorithm."""
+    if recipe.algorithm == "apg":
+        from bwalloc.learn.apg import ApgTrainer
+
+        return ApgTrainer(scenario, recipe, device=device, init=init)
+    from bwalloc.learn.sb3 import Sb3Trainer
+
+    return Sb3Trainer(scenario, recipe, device=device, init=init)
+
+
+class _Session:
+    """One sitting of a run."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        scenario: Scenario,
+        folder: RunFolder,
+        trainer: Trainer,
+        minutes: float | None,
+        listener: Listener | None,
+    ) -> None:
+        self.recipe, self.scenario, self.folder, self.trainer = recipe, scenario, folder, trainer
+        self.limit_s = np.inf if minutes is None else minutes * 60
+        self.listener = listener or (lambda _: None)
+        self.validation = Validation(scenario, recipe.validation.episodes)
+        self.recent: deque[float] = deque(maxlen=SMOOTHED)
+        self.before_s = 0.0
+        saved = folder.load()
+        if saved:
+            trainer.resume(saved[0], int(saved[1]["steps"]))
+            self.before_s = float(saved[1]["seconds"])
+        self.begin = time.monotonic()
+
+    def run(self) -> None:
+        """Update, validate and save until steps, time or patience run out."""
+        validated = self.trainer.steps // self.recipe.validation.every_steps
+        if not self.folder.points:
+            self._validate()
+        saved_s = self._seconds()
+        while not self._is_over():
+            self.recent.append(self.trainer.update(self._progress()))
+            due = self.trainer.steps // self.recipe.validation.every_steps
+            point = None
+            if due > validated or self._is_over():
+                validated, point = due, self._validate()
+            if point or self._seconds() - saved_s > SAVE_EVERY_S:
+                self._save()
+                saved_s = self._seconds()
+            self._tell(point)
+        self._save()
+
+    def _seconds(self) -> float:
+        return self.before_s + time.monotonic() - self.begin
+
+    def _progress(self) -> float:
+        return max(self.trainer.steps / self.recipe.steps, self._seconds() / self.limit_s)
+
+    def _is_over(self) -> bool:
+        patience = self.recipe.validation.patience
+        return self._progress() >= 1.0 or (0 < patience <= self.folder.stale)
+
+    def _train_usd_per_h(self) -> float | None:
+        per_h = 3600.0 / self.scenario.timing.interval_s
+        return float(np.mean(self.recent)) * per_h if self.recent else None
+
+    def _validate(self) -> Point:
+        weights = self.trainer.weights()
+        policy = Policy(self.recipe.network.architecture, weights, self.scenario.tuned)
+        score, before = self.validation(policy), self.folder.best
+        if before is None or score.usd_per_h > before.validation_usd_per_h:
+            self.folder.keep_best(weights)
+        steps, seconds = self.trainer.steps, self._seconds()
+        return self.folder.report(steps, seconds, self._train_usd_per_h(), score)
+
+    def _save(self) -> None:
+        state: dict[str, Any] = {"steps": self.trainer.steps, "seconds": self._seconds()}
+        self.folder.save(self.trainer.tensors(), state)
+
+    def _tell(self, point: Point | None) -> None:
+        self.listener(
+            Tell(
+                min(self._progress(), 1.0), self.trainer.steps, self._seconds(),
+                self._train_usd_per_h(), point,
+            )
+        )  # fmt: skip
