@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -57,3 +58,37 @@ class Correction:
             base.split * exp(scale["split"] * action[:, 3:]),
             base.spare_weight * exp(scale["leftover"] * action[:, 2]),
         )
+
+    def action_for(self, base: Ask, ask: Ask) -> Array:
+        """The action that turns `base` into `ask`, or gets nearest to it; inverse of a call.
+
+        A ratio that is out of reach is clipped; where `base` is 0 no action changes anything, and
+        the answer is 0.
+
+        Args:
+            base: what the base allocator asks for.
+            ask: what shall be asked for.
+
+        Returns:
+            Numbers in [-1, 1], (demands, 3 + tunnels, B).
+        """
+        concatenate = namespace(base.want_gbps).concatenate
+        single = (
+            self._exponent("reserve", base.want_gbps, ask.want_gbps),
+            self._exponent("weight", base.weight, ask.weight),
+            self._exponent("leftover", base.spare_weight, ask.spare_weight),
+        )
+        split = self._exponent("split", base.split, ask.split)
+        return concatenate([*(column[:, None] for column in single), split], 1)
+
+    def _exponent(self, part: str, base: Array, ask: Array) -> Array:
+        """`log(ask / base) / scale` in [-1, 1]."""
+        xp, scale = namespace(base), self.scale[part]
+        if scale == 0:
+            return base * 0
+        is_given = base > 0
+        ratio = xp.where(is_given, ask, xp.ones_like(base)) / xp.where(
+            is_given, base, xp.ones_like(base)
+        )
+        reachable = ratio.clip(math.exp(-abs(scale)), math.exp(abs(scale)))
+        return (xp.log(reachable) / scale).clip(-1.0, 1.0)

@@ -9,6 +9,7 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 import bwalloc
+from bwalloc.cli.command import running
 from bwalloc.errors import BwallocError
 
 BAD_INPUT = 2
@@ -28,8 +29,10 @@ app.command("bwalloc.cli.bench:app", name="bench")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code (0, 2 for bad input, 130 for Ctrl-C)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        with running(given):
+            code = app(given, exit_on_error=False, print_error=False, result_action="return_value")
     except (BwallocError, CycloptsError) as error:
         print(f"bwalloc: {error}", file=sys.stderr)
         return BAD_INPUT
