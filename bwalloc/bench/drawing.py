@@ -8,6 +8,7 @@ import numpy as np
 
 from bwalloc.bench.compare import LEGACY
 from bwalloc.bench.report import LinkLine, NetworkDrawing, Panel, SitePoint, TimeSeries
+from bwalloc.network.layout import places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ def draw_network(
     """Sites and links, with the mean utilisation of each link under each of `allocators`."""
     topology = scenario.network.topology
     sites, links = topology.sites, topology.links
-    points = zip(sites.name, sites.kind, sites.x, sites.y, strict=True)
+    points = zip(sites.name, sites.kind, *places(topology).T, strict=True)
     return NetworkDrawing(
         sites=[SitePoint(name, kind, float(x), float(y)) for name, kind, x, y in points],
         links=[

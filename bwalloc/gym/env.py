@@ -11,14 +11,14 @@ import gymnasium
 import numpy as np
 
 from bwalloc.errors import BwallocError
+from bwalloc.gym.drawing import Course, frame_of
 from bwalloc.gym.engine import Engine
 from bwalloc.gym.episodes import Catalogue, Choice, random_seed, world_of
 from bwalloc.gym.info import columns_of, row_of
 from bwalloc.gym.spaces import action_space, checked_actions, observation_space
 
 if TYPE_CHECKING:
-    from bwalloc.gym.engine import Outcome
-    from bwalloc.gym.render import Renderer
+    from bwalloc.gym.render import Renderer, Window
     from bwalloc.scenario import Scenario
 
 Observation = dict[str, Any]
@@ -65,8 +65,8 @@ class CloudEdgeEnv(gymnasium.Env[Observation, np.ndarray]):
         self.engine = Engine(self.scenario, 1)
         self.choice: Choice | None = None
         self.net_usd = 0.0
-        self._played: list[Outcome] = []
-        self._renderer: Renderer | None = None
+        self._course = Course()
+        self._renderer: Renderer | Window | None = None
 
     @property
     def scenario(self) -> Scenario:
@@ -90,8 +90,9 @@ class CloudEdgeEnv(gymnasium.Env[Observation, np.ndarray]):
         world = world_of(scenario, choice)
         self.engine = Engine(scenario, 1)
         self.engine.restart(FIRST, [world])
-        self.choice, self.net_usd, self._renderer = choice, 0.0, None
-        self._played = []
+        self.choice, self.net_usd, self._course = choice, 0.0, Course()
+        if self.render_mode == "human":
+            self.render()
         return self._observation(), {"seed": choice.seed, "split": choice.split}
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -113,27 +114,30 @@ class CloudEdgeEnv(gymnasium.Env[Observation, np.ndarray]):
         reward = float(outcome.reward[0])
         self.net_usd += reward * self.engine.scenario.reward_scale_usd
         if self.render_mode:
-            self._played = [outcome]
+            self._course.add(self.engine, outcome)
         if self.render_mode == "human":
             self.render()
         return self._observation(), reward, False, bool(outcome.is_last[0]), info
 
     def render(self) -> np.ndarray | None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The network now, uint8 (height, width, 3); None in human mode, which shows it."""
-        from bwalloc.gym.drawing import frame_of
-        from bwalloc.gym.render import Renderer, show
+        """The network now, uint8 (height, width, 3); None in human mode, which shows it.
+
+        Raises:
+            BwallocError: `reset` was not called, matplotlib is absent, or no window can be opened.
+        """
+        from bwalloc.gym.render import Renderer, Window
 
         if self.render_mode is None:
             gymnasium.logger.warn("render() without render_mode: gym.make(id, render_mode=...).")
             return None
-        if self._renderer is None:
-            self._renderer = Renderer(self.engine.scenario)
-        outcome = self._played[-1] if self._played else None
-        picture = self._renderer.draw(frame_of(self.engine, outcome, self.net_usd))
-        if self.render_mode == "human":
-            show(picture)
-            return None
-        return picture
+        if self.choice is None:
+            msg = "There is nothing to draw yet: call reset() before render()."
+            raise BwallocError(msg)
+        if self._renderer is None or self._renderer.scenario is not self.engine.scenario:
+            self.close()
+            kind = Window if self.render_mode == "human" else Renderer
+            self._renderer = kind(self.engine.scenario)
+        return self._renderer.draw(frame_of(self.engine, self._course, self.choice, self.net_usd))
 
     def close(self) -> None:
         """Free the picture."""
@@ -147,6 +151,7 @@ class CloudEdgeEnv(gymnasium.Env[Observation, np.ndarray]):
             {
                 "choice": self.choice,
                 "net_usd": self.net_usd,
+                "course": self._course,
                 "generator": self.np_random.bit_generator.state,
                 "engine": self.engine.get_state(),
             }
@@ -158,7 +163,7 @@ class CloudEdgeEnv(gymnasium.Env[Observation, np.ndarray]):
         Raises:
             BwallocError: The state is not one of `get_state`.
         """
-        missing = {"choice", "net_usd", "generator", "engine"} - set(state)
+        missing = {"choice", "net_usd", "course", "generator", "engine"} - set(state)
         if missing:
             msg = f"set_state: '{sorted(missing)[0]}' is missing; pass what get_state() returned."
             raise BwallocError(msg)
@@ -167,6 +172,7 @@ class CloudEdgeEnv(gymnasium.Env[Observation, np.ndarray]):
             self.engine = Engine(self.catalogue.scenario_of(kept["choice"]), 1)
         self.engine.set_state(kept["engine"])
         self.choice, self.net_usd = kept["choice"], kept["net_usd"]
+        self._course = kept["course"]
         self.np_random.bit_generator.state = kept["generator"]
 
     def __getstate__(self) -> dict[str, Any]:

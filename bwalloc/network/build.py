@@ -78,16 +78,13 @@ def _check_span(span: SpanRow, sites: dict[str, int]) -> None:
 
 
 def _sites(sites: Sequence[SiteRow]) -> Sites:
-    angle = 2 * np.pi * np.arange(len(sites)) / max(len(sites), 1)
-    x, y = np.array([site.x for site in sites]), np.array([site.y for site in sites])
-    unplaced = ~(np.isfinite(x) & np.isfinite(y))
     return Sites(
         name=tuple(site.name for site in sites),
         kind=tuple(site.kind for site in sites),
         region=tuple(site.region for site in sites),
         utc_offset_h=np.array([site.utc_offset_h for site in sites], float),
-        x=np.where(unplaced, np.cos(angle), x),
-        y=np.where(unplaced, np.sin(angle), y),
+        x=np.array([site.x for site in sites], float),
+        y=np.array([site.y for site in sites], float),
     )
 
 

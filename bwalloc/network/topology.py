@@ -16,7 +16,7 @@ ENFORCEMENTS = ("work_conserving", "policed")
 
 @dataclass(frozen=True, slots=True)
 class Sites:
-    """Nodes of the network; `x`, `y` place them on a drawing."""
+    """Nodes of the network; `x`, `y` place them on a drawing (NaN: see `network.layout.places`)."""
 
     name: tuple[str, ...]
     kind: tuple[str, ...]
