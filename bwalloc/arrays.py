@@ -26,9 +26,9 @@ def namespace(array: Array) -> Any:
     return np
 
 
-def like(constant: np.ndarray, array: Array) -> Array:
+def like(constant: Array, array: Array) -> Array:
     """`constant` in the library and on the device of `array`, floats in its float type."""
-    if namespace(array) is np:
+    if namespace(array) is np or not isinstance(constant, np.ndarray):
         return constant
     dtype = array.dtype if constant.dtype.kind == "f" else None
     return namespace(array).as_tensor(constant, dtype=dtype, device=array.device)

@@ -9,6 +9,7 @@ BwallocError
 ├── TelemetryError        telemetry that does not fit the network it is about
 ├── DecisionError         a decision with wrong shapes, names or numbers
 ├── RecipeError           a training recipe that is broken, or a run folder that holds another
+├── BundleError           an exported policy with a part missing, changed, or not allowed
 ├── ActionError           an action with a wrong shape, or numbers that are not finite
 ├── InfeasibleError       a decision that breaks a limit
 └── SolverError           a linear programme that HiGHS did not solve
@@ -54,6 +55,10 @@ class DecisionError(BwallocError):
 
 class RecipeError(BwallocError, ValueError):
     """Raised when a training recipe is broken, or a run folder holds another run."""
+
+
+class BundleError(BwallocError):
+    """Raised when a bundle is refused; names the part and what is wrong with it."""
 
 
 class ActionError(BwallocError, ValueError):

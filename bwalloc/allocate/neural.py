@@ -51,28 +51,27 @@ class Graph:
     """Who touches whom in one network: what the messages travel over.
 
     Args:
-        hops: links of each flat tunnel, padded with `n_links`, int (demands * tunnels, hops).
-        exists: which tunnels exist, bool (demands, tunnels).
-        n_links: number of links.
+        crosses: which links each flat tunnel crosses.
+        exists: 1 for the tunnels that exist, else 0, float (demands, tunnels).
     """
 
-    def __init__(self, hops: np.ndarray, exists: np.ndarray, n_links: int) -> None:
+    def __init__(self, crosses: Incidence, exists: Array) -> None:
         """Count the neighbours of every row: messages are averages."""
-        self.shape = exists.shape
-        self.crosses = Incidence(hops, n_links)
-        ones = np.ones((len(hops), 1), np.float32)
-        self.per_link = (1.0 / np.maximum(self.crosses.total(ones), 1))[None]
-        links = np.ones((n_links, 1), np.float32)
-        self.per_tunnel = (1.0 / np.maximum(self.crosses.spread(links), 1))[None]
-        self.exists = exists.astype(np.float32)[None, :, :, None]
-        self.per_demand = 1.0 / np.maximum(self.exists.sum(2), 1)
-        is_real = exists.any(1).astype(np.float32)
-        self.share = (is_real / np.maximum(is_real.sum(keepdims=True), 1))[None, :, None]
+        xp = namespace(exists)
+        self.shape, self.crosses = exists.shape, crosses
+        tunnels, links = exists.reshape(-1, 1) * 0 + 1, xp.ones((crosses.n_resources, 1))
+        self.per_link = 1.0 / crosses.total(tunnels).clip(1)[None]
+        self.per_tunnel = 1.0 / crosses.spread(links * tunnels[:1]).clip(1)[None]
+        self.exists = exists[None, :, :, None]
+        self.per_demand = 1.0 / self.exists.sum(2).clip(1)
+        is_real = xp.amax(exists, 1)
+        self.share = (is_real / is_real.sum().clip(1))[None, :, None]
 
     @classmethod
     def of(cls, network: Network) -> Graph:
-        """The graph of a network."""
-        return cls(network.flat_hops, network.tunnels.exists, network.n_links)
+        """The graph of a network, on NumPy."""
+        crosses = Incidence(network.flat_hops, network.n_links)
+        return cls(crosses, network.tunnels.exists.astype(np.float32))
 
     def to_links(self, tunnels: Array) -> Array:
         """Mean over the tunnels on each link."""

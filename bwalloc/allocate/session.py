@@ -39,9 +39,12 @@ class ClassicalAllocator:
 class RuleSession:
     """One running rule; it owns the window of history."""
 
-    def __init__(self, name: str, network: Network, rule: Rule) -> None:
-        """Start with no history."""
+    def __init__(
+        self, name: str, network: Network, rule: Rule, policy_version: str = "classical"
+    ) -> None:
+        """Start with no history; decisions carry `name` and `policy_version`."""
         self.name, self.network, self.rule = name, network, rule
+        self.policy_version = policy_version
         self.decisions = 0
         self.reset()
 
@@ -69,7 +72,7 @@ class RuleSession:
             rates_gbps=rates[:, :, 0],
             valid_until=telemetry.interval_end + timedelta(seconds=telemetry.interval_s),
             source=self.name,
-            policy_version="classical",
+            policy_version=self.policy_version,
         )
 
 

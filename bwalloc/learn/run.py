@@ -9,12 +9,11 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from bwalloc.allocate.learned import Policy
 from bwalloc.errors import BwallocError, RecipeError
 from bwalloc.files import write_atomically
 from bwalloc.learn.recipe import Recipe, read_recipe, recipe_toml
+from bwalloc.tensors import Tensors, tensors_from_bytes, tensors_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 RECIPE, PROGRESS, STATE = "recipe.toml", "progress.jsonl", "state.json"
 BEST, CHECKPOINT = "best.safetensors", "checkpoint.safetensors"
-Weights = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +78,21 @@ class RunFolder:
         write_atomically(self.path / PROGRESS, text.encode())
         return point
 
-    def keep_best(self, weights: Weights) -> None:
+    def keep_best(self, weights: Tensors) -> None:
         """Store the weights of the best policy so far."""
-        save_weights(self.path / BEST, weights)
+        write_atomically(self.path / BEST, tensors_to_bytes(weights))
 
-    def save(self, tensors: Weights, state: Mapping[str, Any]) -> None:
+    def save(self, tensors: Tensors, state: Mapping[str, Any]) -> None:
         """Store a checkpoint: arrays, and plain numbers."""
-        save_weights(self.path / CHECKPOINT, tensors)
+        write_atomically(self.path / CHECKPOINT, tensors_to_bytes(tensors))
         write_atomically(self.path / STATE, json.dumps(dict(state)).encode())
 
-    def load(self) -> tuple[Weights, dict[str, Any]] | None:
+    def load(self) -> tuple[Tensors, dict[str, Any]] | None:
         """The checkpoint, or None where the run has not saved one."""
         file, state = self.path / CHECKPOINT, self.path / STATE
         if not file.exists() or not state.exists():
             return None
-        return load_weights(file), json.loads(state.read_text(encoding="utf-8"))
+        return _load(file), json.loads(state.read_text(encoding="utf-8"))
 
 
 def policy_of_run(path: Path, tuned: Mapping[str, Mapping[str, float]]) -> tuple[Policy, Recipe]:
@@ -108,31 +106,12 @@ def policy_of_run(path: Path, tuned: Mapping[str, Mapping[str, float]]) -> tuple
             msg = f"'{path}' is no finished run: {name} is missing. Train one: bwalloc train ENV."
             raise BwallocError(msg)
     recipe = read_recipe(path / RECIPE)
-    weights = load_weights(path / BEST)
+    weights = _load(path / BEST)
     return Policy(recipe.network.architecture, weights, tuned), recipe
 
 
-def save_weights(path: Path, weights: Mapping[str, np.ndarray]) -> None:
-    """Write arrays as safetensors, whole or not at all."""
-    from safetensors.numpy import save
-
-    write_atomically(path, save({name: np.ascontiguousarray(v) for name, v in weights.items()}))
-
-
-def load_weights(path: Path) -> Weights:
-    """Read arrays written by `save_weights`.
-
-    Raises:
-        BwallocError: the file is missing or broken.
-    """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        return load(path.read_bytes())
-    except (OSError, SafetensorError) as error:
-        msg = f"'{path}' cannot be read as weights ({error})."
-        raise BwallocError(msg) from None
+def _load(path: Path) -> Tensors:
+    return tensors_from_bytes(path.read_bytes(), str(path))
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

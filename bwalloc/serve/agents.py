@@ -1,0 +1,43 @@
+"""The catalogue of agents: which there are, and where their folders lie."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from bwalloc.errors import BundleError, unknown_name
+from bwalloc.serve.manifest import MANIFEST
+
+REMEDY = "See agents/README.md, or give the path of a folder."
+
+
+@cache
+def _shipped() -> Path:
+    package = Path(str(files("bwalloc")))
+    inside = package / "catalogue" / "agents"
+    return inside if inside.is_dir() else package.parent / "agents"
+
+
+def list_agents() -> dict[str, Path]:
+    """Folder of every agent of the catalogue by name, sorted."""
+    found = {path.parent.name: path.parent for path in _shipped().glob(f"*/{MANIFEST}")}
+    return dict(sorted(found.items()))
+
+
+def find_agent(agent: str | Path) -> Path:
+    """The folder of an agent given by name or path; what holds a path separator is a path.
+
+    Raises:
+        UnknownNameError: No agent of the catalogue has that name; the text names the nearest.
+        BundleError: It is a path to no bundle.
+    """
+    text, known = str(agent), list_agents()
+    if isinstance(agent, Path) or "/" in text or "\\" in text:
+        if (Path(text) / MANIFEST).is_file():
+            return Path(text)
+        msg = f"{text}: is no folder with a {MANIFEST}; export a run: bwalloc export RUN --out DIR."
+        raise BundleError(msg)
+    if text in known:
+        return known[text]
+    raise unknown_name(kind="agent", name=text, known=known, remedy=REMEDY)

@@ -1,0 +1,111 @@
+"""The manifest of a bundle: what it holds, what it is for, and how it came to be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bwalloc.allocate.correction import PARTS
+from bwalloc.allocate.neural import Architecture
+from bwalloc.errors import BundleError
+from bwalloc.observe import TABLES
+
+SCHEMA = 1
+MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
+ONNX, WEIGHTS, GOLDEN = "policy.onnx", "weights.safetensors", "golden.safetensors"
+ARCHITECTURE, RECIPE, CARD = "architecture.json", "recipe.toml", "card.md"
+PARTS_OF_A_BUNDLE = (ONNX, WEIGHTS, GOLDEN, ARCHITECTURE, RECIPE, CARD)
+"""Files every bundle holds besides its manifest."""
+MOST_BYTES = 64 * 2**20
+"""No part of a bundle is larger."""
+
+Constants = dict[str, dict[str, Annotated[float, Field(allow_inf_nan=False)]]]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileEntry(_Record):
+    """Hash and size of one part."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(ge=0, le=MOST_BYTES)]
+
+
+class Training(_Record):
+    """How the policy was made."""
+
+    algorithm: str
+    steps: int
+    seconds: float
+    seed: int
+    command: str
+    hardware: str
+    commit: str | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class Manifest(_Record):
+    """Everything a runtime must know before it opens a part.
+
+    `environment` and `digest` name what the policy was trained on; `network` is the fingerprint of
+    the only network it fits, or `any`; `features` is the hash of what it reads and answers;
+    `tuned` holds the constants of the base allocator that it corrects.
+    """
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    name: str
+    environment: str
+    digest: str
+    network: str = "any"
+    features: str
+    hidden: Annotated[int, Field(ge=1)]
+    rounds: Annotated[int, Field(ge=0)]
+    history: bool
+    tuned: Constants
+    training: Training
+    files: dict[str, FileEntry]
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network's."""
+        return Architecture(self.hidden, self.rounds, self.history)
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON: what is hashed, signed and stored."""
+        whole = self.model_dump(mode="json", by_alias=True)
+        return json.dumps(whole, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def read_manifest(data: bytes, where: str) -> Manifest:
+    """The manifest in `data`.
+
+    Raises:
+        BundleError: It is no JSON, has unknown or missing keys, or another schema.
+    """
+    try:
+        return Manifest.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "top level"
+        msg = f"{where}/{MANIFEST}, {place}: {first['msg']}."
+        raise BundleError(msg) from None
+
+
+def feature_hash() -> str:
+    """Hash of the features a policy reads and of the parts of its action."""
+    tables: dict[str, Any] = {
+        kind: [[feature.name, feature.low, feature.high] for feature in table]
+        for kind, table in TABLES.items()
+    }
+    tables["action"] = [part.name for part in PARTS]
+    return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()
+
+
+def entry_of(data: bytes) -> FileEntry:
+    """Hash and size of a part."""
+    return FileEntry(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
