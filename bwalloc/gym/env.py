@@ -163,7 +163,7 @@ class CloudEdgeEnv(gymnasium.Env[Observation, np.ndarray]):
         Raises:
             BwallocError: The state is not one of `get_state`.
         """
-        missing = {"choice", "net_usd", "course", "generator", "engine"} - set(state)
+        missing = {"choice", "net_usd", "generator", "engine"} - set(state)
         if missing:
             msg = f"set_state: '{sorted(missing)[0]}' is missing; pass what get_state() returned."
             raise BwallocError(msg)
@@ -172,7 +172,7 @@ class CloudEdgeEnv(gymnasium.Env[Observation, np.ndarray]):
             self.engine = Engine(self.catalogue.scenario_of(kept["choice"]), 1)
         self.engine.set_state(kept["engine"])
         self.choice, self.net_usd = kept["choice"], kept["net_usd"]
-        self._course = kept["course"]
+        self._course = kept.get("course") or Course()
         self.np_random.bit_generator.state = kept["generator"]
 
     def __getstate__(self) -> dict[str, Any]:
