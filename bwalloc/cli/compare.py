@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from rich.table import Table
 from bwalloc.bench.compare import DEFAULT_ALLOCATORS, Comparison, compare
 from bwalloc.bench.summary import document, summarise
 from bwalloc.bench.tasks import scenario_of
+from bwalloc.cli.command import command_line
 from bwalloc.errors import BwallocError
 from bwalloc.files import write_atomically
 from bwalloc.scenario import trace_statistics
@@ -92,7 +92,7 @@ def _compare_one(name: str, **options: Any) -> Comparison:
 def _publish(comparisons: list[Comparison], json_file: Path | None, report: Path | None) -> int:
     """Print and write what was finished; 130 after Ctrl-C."""
     finished = [one for one in comparisons if "static-peak" in one.played]
-    command = shlex.join(["bwalloc", *sys.argv[1:]])
+    command = command_line()
     inputs: dict[str, Any] = {}
     for one in finished:
         inputs.update(trace_statistics(scenario_of(one.setting)))

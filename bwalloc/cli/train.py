@@ -144,5 +144,3 @@ class _Screen:
             f"{point.seconds:6.0f} s {point.steps:>10,} steps: {point.validation_usd_per_h:.2f} "
             f"$/h, {point.gain_usd_per_h:+.2f} +- {point.gain_half_width:.2f} over the best rule"
         )
-
-

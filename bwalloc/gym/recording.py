@@ -108,7 +108,7 @@ def _check(setting: Setting) -> None:
         raise BwallocError(msg)
     missing = " ".join(package for name, package in NEEDED.items() if find_spec(name) is None)
     if missing:
-        msg = f"Recording needs {missing}: pip install 'bwalloc[offline]' {missing}"
+        msg = f"Recording needs {missing}: pip install 'bwalloc[offline]'"
         raise BwallocError(msg)
 
 

@@ -1,11 +1,11 @@
 """Environments as files: their schema, the catalogue, and the building of a `Scenario`."""
 
 from bwalloc.scenario.ahead import WorldsAhead
-from bwalloc.scenario.build import load_scenario
 from bwalloc.scenario.catalogue import find, list_scenarios
 from bwalloc.scenario.draw import draw_world, train_worlds
 from bwalloc.scenario.from_graph import environment_from_graph, write_environment
 from bwalloc.scenario.scenario import SPLITS, Scenario, Sizes, Slots, Timing, build_slots
+from bwalloc.scenario.template import Template, load_scenario, load_template
 from bwalloc.scenario.trace import trace_statistics, with_trace
 from bwalloc.scenario.workload import Part, Shift, Workload
 from bwalloc.scenario.world import World
@@ -17,6 +17,7 @@ __all__ = [
     "Shift",
     "Sizes",
     "Slots",
+    "Template",
     "Timing",
     "Workload",
     "World",
@@ -27,6 +28,7 @@ __all__ = [
     "find",
     "list_scenarios",
     "load_scenario",
+    "load_template",
     "trace_statistics",
     "train_worlds",
     "with_trace",

@@ -22,12 +22,11 @@ from bwalloc.scenario.build_demands import (
 )
 from bwalloc.scenario.build_network import build_network_topology
 from bwalloc.scenario.build_workload import build_workload
-from bwalloc.scenario.catalogue import find
 from bwalloc.scenario.digest import digest_of
 from bwalloc.scenario.economics import check_classes
 from bwalloc.scenario.expand import expand_demands, expand_services, stream_of
 from bwalloc.scenario.overrides import leaves, override
-from bwalloc.scenario.scenario import Scenario, Sizes, Timing, build_slots
+from bwalloc.scenario.scenario import RECORD_EPISODES, Scenario, Sizes, Timing, build_slots
 from bwalloc.scenario.schema import EnvFile
 from bwalloc.scenario.validate import validate
 
@@ -38,34 +37,12 @@ FOLLOWERS = ("inference", "kv_transfer")
 """Classes that follow the requests of a service."""
 
 
-def load_scenario(
-    name: str | Path,
-    overrides: Mapping[str, Any] | None = None,
-    envs: str | Path | None = None,
-) -> Scenario:
-    """The environment `name` (slug, id or path), with values replaced by dotted key.
-
-    Args:
-        name: Slug such as `metro-inference`, id such as `bwalloc/MetroInference-v1`, or a path.
-        overrides: `{"surge.scale": 2, "intervals": 40}`; see `bwalloc.scenario.overrides`.
-        envs: Folder that is searched before `BWALLOC_ENVS` and the shipped catalogue.
-
-    Raises:
-        UnknownNameError: If there is no such environment.
-        ScenarioError: If the file or an override is broken; names file, key and value.
-        TopologyError: If the network does not hang together or a demand cannot be routed.
-    """
-    path = find(name, envs)
-    env, entropy = read_env(path, overrides)
-    return build_scenario(env, path, entropy)
-
-
 def read_env(path: Path, overrides: Mapping[str, Any] | None = None) -> tuple[EnvFile, int]:
     """The checked file with overrides, and the entropy of its worlds: the hash without them."""
-    where = _label(path)
+    where = label(path)
     raw = _parse(path, where)
     env = validate(EnvFile, raw, where)
-    with _named(where):
+    with named(where):
         entropy = int(digest_of(env, path)[:16], 16)
     if overrides:
         known = list(leaves(env.model_dump(by_alias=True)))
@@ -75,11 +52,18 @@ def read_env(path: Path, overrides: Mapping[str, Any] | None = None) -> tuple[En
     return env, entropy
 
 
-def build_scenario(env: EnvFile, path: Path, entropy: int) -> Scenario:
-    """The scenario that a checked file describes."""
-    where = _label(path)
+def build_scenario(
+    env: EnvFile,
+    path: Path,
+    entropy: int,
+    *,
+    sizes: Sizes | None = None,
+    record_episodes: int = RECORD_EPISODES,
+) -> Scenario:
+    """The scenario that a checked file of one network describes; `sizes` pad its spaces."""
+    where = label(path)
     timing = Timing(**env.time.model_dump(exclude={"source"}))
-    with _named(where):
+    with named(where):
         topology = build_network_topology(env, path, where)
         streams = expand_services(env, topology, where)
         rows = expand_demands(env, topology, where)
@@ -110,7 +94,8 @@ def build_scenario(env: EnvFile, path: Path, entropy: int) -> Scenario:
             reward_scale_usd=env.money.reward_scale_usd,
             tuned={**env.allocators, **({"action": env.action} if env.action else {})},
             digest=digest_of(env, path),
-            sizes=Sizes(network.n_demands, network.n_tunnels, network.n_links),
+            sizes=sizes or Sizes(network.n_demands, network.n_tunnels, network.n_links),
+            record_episodes=record_episodes,
             rival=env.rival.allocator,
         )
 
@@ -130,14 +115,14 @@ def _parse(path: Path, where: str) -> dict[str, Any]:
         raise ScenarioError(msg) from None
 
 
-def _label(path: Path) -> str:
+def label(path: Path) -> str:
     """The path as a reader knows it: relative to the working folder where it lies below it."""
     absolute, here = path.resolve(), Path(os.getcwd())
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)
 
 
 @contextmanager
-def _named(where: str) -> Generator[None]:
+def named(where: str) -> Generator[None]:
     """Put the file before errors that do not name it."""
     try:
         yield

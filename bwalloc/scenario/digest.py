@@ -25,7 +25,8 @@ def digest_of(env: EnvFile, path: Path) -> str:
 
     Texts, the version history, tuned constants and the scale of the reward do not count.
     """
-    tree = _without_texts(env.model_dump(mode="json", by_alias=True, exclude=TUNED))
+    left_out = TUNED if env.random else {**TUNED, "random": True}
+    tree = _without_texts(env.model_dump(mode="json", by_alias=True, exclude=left_out))
     text = json.dumps(tree, sort_keys=True, separators=(",", ":"))
     hashed = hashlib.sha256(text.encode())
     if env.network.file is not None:

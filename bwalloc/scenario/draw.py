@@ -213,8 +213,12 @@ def _apply(shift: Shift, scenario: Scenario, gbit: np.ndarray, jobs: np.ndarray 
             part[..., scenario.network.demands.rows_of(shift.absent_class)] = 0.0
 
 
-def train_worlds(scenario: Scenario, count: int = 24) -> list[World]:
-    """Episodes of the train split that start at hours spread evenly over the week."""
+def train_worlds(scenario: Scenario, count: int | None = None) -> list[World]:
+    """Episodes of the train split that start at hours spread evenly over the week.
+
+    By default as many as `scenario.record_episodes`.
+    """
+    count = count or scenario.record_episodes
     entropy = [SPLITS.index("train"), scenario.workload.entropy]
     return [
         draw_from(

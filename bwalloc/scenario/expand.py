@@ -68,7 +68,7 @@ def _rows(key: str, section: DemandSection, topology: Topology, place: str) -> l
     rows: list[DemandRow] = []
     for source in ends[0]:
         for target in ends[1]:
-            if all(wide) and source == target:
+            if any(wide) and source == target:
                 continue
             site = _own_site(source, target, wide, topology)
             suffix = f"/{source}>{target}" if all(wide) else f"/{site}" if any(wide) else ""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bwalloc.scenario.workload import Workload
 
 SPLITS = ("train", "validation", "test", "ood")
+RECORD_EPISODES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class Scenario:
 
     `tuned` holds the constants of the classical allocators, found on the train split;
     `digest` is a hash of everything that shapes an episode (not of texts or tuned constants);
-    `rival` names the best classical allocator of the published comparison.
+    `rival` names the best classical allocator of the published comparison; `record_episodes` of
+    the train split stand for the record that an operator would have logged.
     """
 
     id: str
@@ -83,6 +85,7 @@ class Scenario:
     digest: str
     sizes: Sizes
     rival: str = "forecast"
+    record_episodes: int = RECORD_EPISODES
 
 
 def build_slots(deadline_s: np.ndarray, has_jobs: np.ndarray, timing: Timing) -> Slots:

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from bwalloc.scenario.fields import NO_TEXT, Count, Duration, Finite, NonNegative, Positive, Section
 from bwalloc.scenario.schema_demands import DemandSection
 from bwalloc.scenario.schema_network import NetworkSection, TunnelSection
+from bwalloc.scenario.schema_random import RandomSection
 from bwalloc.scenario.schema_requests import RequestSection, ServiceSection, SurgeSection
 
 
@@ -93,7 +94,10 @@ class RivalSection(Section):
 
 
 class EnvFile(Section):
-    """One environment. `history` says what changed with each version of its id: `{"1" = "..."}`."""
+    """One environment. `history` says what changed with each version of its id: `{"1" = "..."}`.
+
+    With `random`, the file is a template: sites, spans, services and demands are drawn.
+    """
 
     schema_version: Literal[1] = Field(alias="schema")
     id: Annotated[str, Field(pattern=r"^[\w.-]+/[A-Za-z][\w.-]*-v\d+$")]
@@ -103,6 +107,7 @@ class EnvFile(Section):
     time: TimeSection
     money: MoneySection = MoneySection()
     network: NetworkSection
+    random: RandomSection | None = None
     tunnels: TunnelSection = TunnelSection()
     classes: dict[str, ClassSection] = Field(default_factory=dict)
     requests: RequestSection = RequestSection()

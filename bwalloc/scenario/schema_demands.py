@@ -16,8 +16,8 @@ class EndsSection(Section):
     """What the demands of every class have in common.
 
     One of `from` and `to` may be a pattern such as `edge-*`: the section then stands for one
-    demand per matching site, named `<section>/<site>`. What is asked for grows with that site's
-    `scale`. `exclude` leaves sites out.
+    demand per matching site but the other end, named `<section>/<site>`. What is asked for grows
+    with that site's `scale`. `exclude` leaves sites out.
     """
 
     origin: str = Field(alias="from")

@@ -99,3 +99,9 @@ def test_capacities_that_differ_by_direction_are_refused(graph):
 def test_another_ending_is_refused(graph, tmp_path):
     with pytest.raises(ScenarioError, match=r"ends in \.toml"):
         write_environment(tmp_path / "p.json", graph, {"backup": BACKUP}, name="me/P-v1")
+
+
+def test_a_pattern_leaves_out_the_other_end(graph, tmp_path):
+    scenario = written(tmp_path, graph, {"backup": {**BACKUP, "from": "*"}})
+
+    assert ("backup/plant-a", "backup/plant-b") == scenario.network.demands.name

@@ -41,7 +41,7 @@ def onnx_of(policy: Policy, scale: Mapping[str, float], example: Mapping[str, np
     graph = DecisionGraph(policy, scale).eval()
     given = tuple(torch.as_tensor(example[name]) for name in INPUTS)
     auto = torch.export.Dim.AUTO
-    dynamic = tuple({axis: auto for axis in range(value.ndim)} for value in given)
+    dynamic = tuple(dict.fromkeys(range(value.ndim), auto) for value in given)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals

@@ -1,0 +1,111 @@
+"""Gradients through the model: the unroll is the simulator, training helps and repeats itself."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
+
+import numpy as np  # noqa: E402
+
+from bwalloc.allocate.learned import Learned, Policy  # noqa: E402
+from bwalloc.learn.apg import ApgTrainer  # noqa: E402
+from bwalloc.learn.critic import td_lambda  # noqa: E402
+from bwalloc.learn.recipe import recipe_from  # noqa: E402
+from bwalloc.learn.unroll import Unroll  # noqa: E402
+from bwalloc.learn.validation import Validation  # noqa: E402
+from bwalloc.scenario import draw_world, load_scenario  # noqa: E402
+from bwalloc.sim.play import play  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def scenario():
+    return load_scenario("tiny-edge", overrides={"intervals": 40})
+
+
+def recipe(**apg):
+    table = {"env": "tiny-edge", "network": {"hidden": 8}, "apg": {"batch": 8, **apg}}
+    return recipe_from(table, "test")
+
+
+def test_an_unroll_earns_what_the_simulator_says(scenario):
+    trainer = ApgTrainer(scenario, recipe(batch=1))
+    policy = Policy(trainer.network.architecture, trainer.weights(), scenario.tuned)
+    unroll = Unroll(scenario, 1, cut=40, seed=7)
+    money = 0.0
+    with torch.no_grad():
+        for _ in range(40):
+            action = trainer.network(unroll.features(), trainer.graph)
+            money += float(unroll.step(action)[0] * unroll_counts(unroll, scenario))
+    rule = Learned(scenario.network, policy)
+    played = play(scenario, rule, [draw_world(scenario, "train", 7)])
+    assert played.net_usd[0] == pytest.approx(money, rel=1e-3)
+
+
+def unroll_counts(unroll, scenario):
+    """Whether the interval just played counts."""
+    return float(unroll.interval[0] > scenario.timing.warmup_intervals)
+
+
+@pytest.mark.parametrize("critic", [False, True])
+def test_an_update_changes_what_the_policy_answers(scenario, critic):
+    trainer = ApgTrainer(scenario, recipe(critic=critic))
+    before = trainer.weights()
+    trainer.update(0.0)
+    after = trainer.weights()
+    assert trainer.skipped == 0
+    assert all(np.isfinite(value).all() for value in after.values())
+    changed = [name for name in before if not np.array_equal(before[name], after[name])]
+    assert {"demand.out.weight", "demand.in.weight", "link.0.weight"} <= set(changed)
+
+
+def test_one_seed_trains_one_policy(scenario):
+    weights = []
+    for _ in range(2):
+        trainer = ApgTrainer(scenario, recipe())
+        for _ in range(3):
+            trainer.update(0.0)
+        weights.append(trainer.weights())
+    assert all(np.array_equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_checkpoint_brings_back_weights_moments_and_fresh_episodes(scenario):
+    trainer, other = (
+        ApgTrainer(scenario, recipe(critic=True)),
+        ApgTrainer(scenario, recipe(critic=True)),
+    )
+    for _ in range(3):
+        trainer.update(0.0)
+    other.resume(trainer.tensors(), trainer.steps)
+    ours, theirs = trainer.tensors(), other.tensors()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    assert other.steps == 3 * 8 * 5
+    assert other.unroll.next_seed > trainer.unroll.next_seed
+
+
+@pytest.mark.slow
+def test_training_from_the_base_allocator_never_falls_far_below_it_and_ends_above(scenario):
+    """What would have caught nearly every failed recipe (learning.md, section 4)."""
+    trainer, validation = (
+        ApgTrainer(scenario, recipe(batch=16)),
+        Validation(scenario, 8, "forecast"),
+    )
+    scores = []
+    for update in range(100):
+        trainer.update(update / 100)
+        if update % 20 == 19:
+            policy = Policy(trainer.network.architecture, trainer.weights(), scenario.tuned)
+            scores.append(validation(policy))
+    floor = -0.03 * abs(float(validation.rival_usd_per_h.mean()))
+    assert all(score.gain_usd_per_h > floor for score in scores)
+    assert scores[-1].gain_usd_per_h > 0
+
+
+def test_td_lambda_is_the_return_for_lambda_1_and_one_step_for_lambda_0():
+    rewards = [torch.tensor([1.0]), torch.tensor([2.0])]
+    values = [torch.tensor([5.0]), torch.tensor([7.0])]
+    last = torch.tensor([10.0])
+    whole = td_lambda(rewards, values, last, 0.5, 1.0)
+    assert [1 + 0.5 * (2 + 0.5 * 10), 2 + 0.5 * 10] == pytest.approx([float(t) for t in whole])
+    step = td_lambda(rewards, values, last, 0.5, 0.0)
+    assert [1 + 0.5 * 7, 2 + 0.5 * 10] == pytest.approx([float(t) for t in step])
