@@ -7,6 +7,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from bwalloc.allocate.decode import HUNGRY, OPEN
+from bwalloc.allocate.decode import SHRINK as _SHRINK
+from bwalloc.allocate.decode import STAY as _STAY
 from bwalloc.allocate.sharing import SOFT as _SOFT
 from bwalloc.allocate.sharing import TINY as _TINY
 
@@ -14,7 +17,10 @@ FAST = {"contract", "arcp", "nsz", "nnan", "reassoc"}
 inlined = njit(nogil=True, fastmath=FAST, error_model="numpy", forceinline=True)
 kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
 TINY, SOFT = np.float32(_TINY), np.float32(_SOFT)
-ZERO = np.float32(0)
+ZERO, ONE = np.float32(0), np.float32(1)
+SHRINK, STAY = np.float32(_SHRINK), np.float32(_STAY)
+MET, HUNGER = np.float32(HUNGRY[0]), np.float32(1 / (HUNGRY[1] - HUNGRY[0]))
+FULL, OPENNESS = np.float32(OPEN[0]), np.float32(1 / (OPEN[1] - OPEN[0]))
 
 
 @inlined
@@ -29,7 +35,7 @@ def _share(want, weight, hops, room, ratio, least, rates, granted, size):
             link = hops[p, h]
             if link < links:
                 for b in range(size):
-                    ratio[link, b] += weight[p, b] if want[p, b] > TINY else ZERO
+                    ratio[link, b] += weight[p, b]
     for link in range(links):
         for b in range(size):
             ratio[link, b] = room[link, b] / ratio[link, b]
@@ -44,8 +50,7 @@ def _share(want, weight, hops, room, ratio, least, rates, granted, size):
                 for b in range(size):
                     least[b] = min(least[b], ratio[link, b])
         for b in range(size):
-            offer = weight[p, b] * least[b]
-            least[b] = min(offer, want[p, b]) if want[p, b] > TINY else ZERO
+            least[b] = min(weight[p, b] * least[b], want[p, b])
             rates[p, b] += least[b]
             granted[p // per_demand, b] += least[b]
         for h in range(width):
@@ -59,37 +64,39 @@ def _share(want, weight, hops, room, ratio, least, rates, granted, size):
 
 
 @inlined
-def _move(split, hops, room, floor, is_open, least, demands, room_left, size):
-    """Move the shares of each demand to its tunnels that still have room."""
+def _move(split, hops, room, capacity, is_open, total, demands, size):
+    """Move the shares of each demand to its tunnels whose links have a free share."""
     tunnels, width = hops.shape
     links, per_demand = room.shape[0], tunnels // demands
     for p in range(tunnels):
         for b in range(size):
-            is_open[p, b] = split[p, b] if hops[p, 0] < links else ZERO
+            is_open[p, b] = ONE if hops[p, 0] < links else ZERO
         for h in range(width):
             link = hops[p, h]
             if link < links:
                 for b in range(size):
-                    is_open[p, b] = is_open[p, b] if room[link, b] > floor[link, b] else ZERO
+                    free = room[link, b] / (capacity[link, b] + TINY)
+                    openness = min(max((free - FULL) * OPENNESS, ZERO), ONE)
+                    is_open[p, b] = min(is_open[p, b], openness)
     for d in range(demands):
         for b in range(size):
-            least[b] = ZERO
+            total[b] = STAY
             for k in range(per_demand):
-                least[b] += is_open[d * per_demand + k, b]
-        for k in range(per_demand):
-            p = d * per_demand + k
+                p = d * per_demand + k
+                is_open[p, b] *= split[p, b]
+                total[b] += is_open[p, b]
+        for p in range(d * per_demand, (d + 1) * per_demand):
             for b in range(size):
-                moved = is_open[p, b] / (least[b] + np.float32(1e-9))
-                split[p, b] = moved if least[b] > room_left else split[p, b]
+                split[p, b] = (is_open[p, b] + STAY * split[p, b]) / total[b]
 
 
 @inlined
-def _decode(ask, capacity, hops, rounds, spare_rounds, shrink, room_left, rates, size):
+def _decode(ask, capacity, hops, rounds, spare_rounds, rates, size):
     """All rounds of `Decoder.__call__` on a normalised split."""
     wanted, weights, split, spare = ask
     tunnels, demands, links = hops.shape[0], wanted.shape[0], capacity.shape[0]
     per_demand = tunnels // demands
-    room, floor = capacity * shrink, capacity * room_left
+    room = capacity * SHRINK
     ratio, least = np.empty((links, size), np.float32), np.empty(size, np.float32)
     want, weight = np.empty((tunnels, size), np.float32), np.empty((tunnels, size), np.float32)
     left, granted = wanted.copy(), np.empty((demands, size), np.float32)
@@ -98,13 +105,15 @@ def _decode(ask, capacity, hops, rounds, spare_rounds, shrink, room_left, rates,
             d = p // per_demand
             for b in range(size):
                 want[p, b] = left[d, b] * split[p, b]
-                weight[p, b] = weights[d, b] * split[p, b]
+                missing = left[d, b] / (wanted[d, b] + TINY)
+                hungry = min(max((missing - MET) * HUNGER, ZERO), ONE)
+                weight[p, b] = weights[d, b] * hungry * split[p, b]
         granted[:] = ZERO
         _share(want, weight, hops, room, ratio, least, rates, granted, size)
         for d in range(demands):
             for b in range(size):
                 left[d, b] = max(left[d, b] - granted[d, b], ZERO)
-        _move(split, hops, room, floor, want, least, demands, room_left, size)
+        _move(split, hops, room, capacity, want, least, demands, size)
     want[:] = capacity.max()
     for _ in range(spare_rounds):
         for p in range(tunnels):
@@ -114,13 +123,13 @@ def _decode(ask, capacity, hops, rounds, spare_rounds, shrink, room_left, rates,
 
 
 @kernel
-def decode_block(ask, capacity, hops, rounds, spare_rounds, shrink, room_left, rates):
+def decode_block(ask, capacity, hops, rounds, spare_rounds, rates):
     """`_decode` for a block of episodes: its inner loops vectorise."""
     size = np.uint64(rates.shape[1])
-    _decode(ask, capacity, hops, rounds, spare_rounds, shrink, room_left, rates, size)
+    _decode(ask, capacity, hops, rounds, spare_rounds, rates, size)
 
 
 @kernel
-def decode_one(ask, capacity, hops, rounds, spare_rounds, shrink, room_left, rates):
+def decode_one(ask, capacity, hops, rounds, spare_rounds, rates):
     """`_decode` for a single episode: the constant 1 removes the inner loops."""
-    _decode(ask, capacity, hops, rounds, spare_rounds, shrink, room_left, rates, np.uint64(1))
+    _decode(ask, capacity, hops, rounds, spare_rounds, rates, np.uint64(1))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.allocate.sharing import share_once
-from bwalloc.arrays import Array, Incidence, like, namespace, positive
+from bwalloc.allocate.sharing import TINY, share_once
+from bwalloc.arrays import Array, Incidence, like, positive
 
 if TYPE_CHECKING:
     from bwalloc.network import Network
@@ -18,8 +18,12 @@ ROUNDS = 6
 SPARE_ROUNDS = 2
 SHRINK = 1.0 - 1e-6
 """Keeps float32 sums below capacity."""
-ROOM_LEFT = 1e-4
-"""Share of a link below which it counts as full when wants move between tunnels."""
+HUNGRY = 1e-5, 1e-3
+"""Missing share of a want up to which it counts as met, and from which its weight is whole."""
+OPEN = 1e-3, 1e-1
+"""Free share of a link up to which it counts as full, and from which it is open, when wants move."""
+STAY = 1e-3
+"""Openness of all tunnels of a demand together at which half of what moves stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +59,15 @@ class Decoder:
         if self.compiled and isinstance(split, np.ndarray):
             return self._compiled(ask, split, capacity_gbps)
         room = capacity_gbps * SHRINK
-        floor = capacity_gbps * ROOM_LEFT
         rates, left = self._flat(split) * 0, ask.want_gbps
         for _ in range(ROUNDS):
             want = self._flat(left[:, None] * split)
-            grant = share_once(self.paths, want, self._flat(ask.weight[:, None] * split), room)
+            hungry = ramp(left / (ask.want_gbps + TINY), *HUNGRY)
+            weight = self._flat((ask.weight * hungry)[:, None] * split)
+            grant = share_once(self.paths, want, weight, room)
             rates, room = rates + grant, positive(room - self.paths.total(grant))
             left = positive(left - self._per_demand(grant).sum(1))
-            split = self._moved(split, self.paths.least(room - floor) > 0)
+            split = self._moved(split, self.paths.least(room / (capacity_gbps + TINY)))
         for _ in range(SPARE_ROUNDS):
             weight = self._flat(ask.spare_weight[:, None] * split)
             grant = share_once(self.paths, weight * 0 + capacity_gbps.max(), weight, room)
@@ -77,8 +82,7 @@ class Decoder:
         asked = tuple(np.ascontiguousarray(column, np.float32) for column in columns)
         capacity = np.ascontiguousarray(capacity_gbps, np.float32)
         kernel = decode_one if split.shape[2] == 1 else decode_block
-        sizes = np.float32(SHRINK), np.float32(ROOM_LEFT)
-        kernel(asked, capacity, self.paths.hops, ROUNDS, SPARE_ROUNDS, *sizes, rates)
+        kernel(asked, capacity, self.paths.hops, ROUNDS, SPARE_ROUNDS, rates)
         return self._per_demand(rates)
 
     def _normalised(self, split: Array) -> Array:
@@ -86,17 +90,24 @@ class Decoder:
         kept = split * exists + exists * 1e-9
         return kept / kept.sum(1)[:, None]
 
-    def _moved(self, split: Array, has_room: Array) -> Array:
-        """`split` moved to the tunnels that still have room; unchanged where none has."""
-        open_split = split * self._per_demand(has_room)
-        total = open_split.sum(1)[:, None]
-        return namespace(split).where(total > ROOM_LEFT, open_split / (total + 1e-9), split)
+    def _moved(self, split: Array, free: Array) -> Array:
+        """`split` moved to the tunnels whose links have a free share; unchanged where none has."""
+        open_split = split * self._per_demand(ramp(free, *OPEN))
+        return (open_split + STAY * split) / (open_split.sum(1)[:, None] + STAY)
 
     def _flat(self, values: Array) -> Array:
         return values.reshape(self.shape[0] * self.shape[1], -1)
 
     def _per_demand(self, values: Array) -> Array:
         return values.reshape(*self.shape, -1)
+
+
+def ramp(values: Array, low: float, high: float) -> Array:
+    """0 up to `low`, 1 from `high`, straight between.
+
+    Steps would let the last bit of a float decide, and frameworks differ in it.
+    """
+    return ((values - low) * (1.0 / (high - low))).clip(0.0, 1.0)
 
 
 def decode(network: Network, ask: Ask, capacity_gbps: Array) -> Array:

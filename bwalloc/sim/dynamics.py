@@ -146,7 +146,9 @@ def _carried(physics: Physics, service: Service, work: Array) -> Array:
     weight = like(physics.borrow_weight, want)
     for _ in range(BORROW_ROUNDS):
         room = positive(service.room_gbit - physics.pools.total(carried))
-        carried = carried + share_once(physics.pools, want - carried, weight, room)
+        missing = want - carried
+        wanted = weight * (missing > TINY)
+        carried = carried + share_once(physics.pools, missing, wanted, room)
     return carried
 
 
