@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from bwalloc.scenario import Scenario
 
 
-def shown_allocators(comparison: Comparison, best_classical: str) -> list[str]:
-    """The best rule first, then legacy provisioning: what the drawings set side by side."""
-    wanted = dict.fromkeys((best_classical, LEGACY))
+def shown_allocators(comparison: Comparison, winner: str) -> list[str]:
+    """The winner first, then legacy provisioning: what the drawings set side by side."""
+    wanted = dict.fromkeys((winner, LEGACY))
     return [name for name in wanted if name in comparison.played]
 
 

@@ -117,10 +117,20 @@ def _report(path: Path, whole: dict[str, Any], finished: list[Comparison]) -> No
     drawings = []
     for result, one in zip(whole["results"], finished, strict=True):
         scenario = scenario_of(one.setting)
-        names = shown_allocators(one, result["best_classical"])
+        names = shown_allocators(one, _winner(result))
         network = draw_network(scenario, one, names)
         drawings.append(Drawings(scenario.title, network, draw_series(scenario, one, names)))
     write_report(path, report_from_document(whole, drawings))
+
+
+def _winner(result: dict[str, Any]) -> str:
+    """The allocator that earns most of those that could be run: rules and agents."""
+    nets = {
+        name: row["net_usd_per_h"]["mean"]
+        for name, row in result["allocators"].items()
+        if row["kind"] != "reference"
+    }
+    return max(nets, key=nets.__getitem__)
 
 
 def _trace(text: str) -> tuple[str, str]:

@@ -230,6 +230,13 @@ def test_the_headline_is_computed():
     assert told.caveats == []
 
 
+def test_the_headline_says_when_there_is_little_to_gain():
+    told = headline(environment(rows=[row("guarantee", 92.2), row("static-peak", 92.1)]))
+    assert told.first.startswith(
+        "Little to gain here: the best, guarantee, earns 0.11\u00a0% more than static-peak"
+    )
+
+
 def test_the_headline_says_when_a_rule_beats_the_agents():
     told = headline(environment(rows=[*environment().rows, row("agent-x", 103.4, "agent")]))
     assert told.first.startswith("guarantee earns")
@@ -295,7 +302,7 @@ def test_money_bars_add_up_to_the_net_and_with_what_is_missed_to_the_bound():
 
 def test_every_allocator_and_every_term_on_the_page_is_explained():
     assert {*CLASSICAL, *REFERENCES} <= set(ALLOCATORS)
-    explained = dict(words(environment()))
+    explained = dict(words([environment()]))
     assert set(TERMS) <= set(explained)
     assert {"bound", "regret", "SLO", "violations"} <= set(explained)
 
@@ -342,7 +349,7 @@ def test_a_compare_document_becomes_a_report():
     nets = [{"seed": seed, "net_usd_per_h": {"static-peak": seed, "a": 2.0}} for seed in (0, 1, 3)]
     result["allocators"]["a"] = {**one, "kind": "agent"}
     result["episode_results"] = nets
-    facts = {"inference": {"rows": 7, "sha256": "b" * 64}}
+    facts = {"inference": {"rows": 7000, "sha256": "b" * 64, "mean_gbps": 2.5, "idc_10s": 3.75}}
     document = {"command": "c", "commit": None, "versions": {}, "input": facts}
     document["results"] = [result, result]
     other = replace(drawing(), links=[])
@@ -354,7 +361,7 @@ def test_a_compare_document_becomes_a_report():
     assert agent.gain_over_legacy.mean == pytest.approx(2.0 - 4.0 / 3.0)
     assert agent.episodes_ahead == 2
     page = render_report(made)
-    for shown in ("tiny-edge", "seeds 0, 1, 3", "b" * 64, ">one<", ">other<"):
+    for shown in ("tiny-edge", "seeds 0, 1, 3", "b" * 64, "7,000 rows, 2.50 Gbit/s", ">one<"):
         assert shown in page
 
 

@@ -9,6 +9,9 @@ from bwalloc.bench.report.figures import amount, counted, share
 from bwalloc.bench.report.records import CLAIRVOYANT, LEGACY, AllocatorRow, EnvReport
 from bwalloc.bench.statistics import Interval
 
+LITTLE = 0.005
+"""Below this share of the money of legacy, a gain is said to be little, however sure it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Headline:
@@ -39,6 +42,9 @@ def _first(env: EnvReport, winner: AllocatorRow) -> str:
         return f"{winner.name} earns the most: {amount(winner.net_usd_per_h.mean)} $/h{below}."
     gain = winner.net_usd_per_h.mean - legacy.net_usd_per_h.mean
     base = legacy.net_usd_per_h.mean
+    if base > 0.0 and gain < LITTLE * base:
+        found = f"the best, {winner.name}, earns {share(gain / base, 2)} more than {LEGACY}"
+        return f"Little to gain here: {found}{below}."
     part = f" (+{share(gain / base, 0)})" if base > 0.0 else ""
     return f"{winner.name} earns {amount(gain)} $/h more than {LEGACY}{part}{below}."
 

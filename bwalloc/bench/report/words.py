@@ -41,9 +41,10 @@ GENERAL = {
 }
 
 
-def words(env: EnvReport) -> list[tuple[str, str]]:
-    """Terms of the money that occur, then the figures of the page."""
-    used = {term for row in env.rows for term, usd in row.money_usd_per_h.items() if usd}
+def words(environments: Iterable[EnvReport]) -> list[tuple[str, str]]:
+    """Terms of the money that occur in any environment, then the figures of the page."""
+    rows = [row for env in environments for row in env.rows]
+    used = {term for row in rows for term, usd in row.money_usd_per_h.items() if usd}
     money = [(term.name, _sentence(term.meaning)) for term in LAW if term.name in used]
     return [*money, *GENERAL.items()]
 

@@ -15,6 +15,7 @@ from bwalloc.bench.report.map import network_map
 from bwalloc.bench.report.records import EnvReport, Report
 from bwalloc.bench.report.words import allocators_explained, words
 from bwalloc.files import write_atomically
+from bwalloc.money import TERMS
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -42,8 +43,13 @@ def render_report(report: Report) -> str:
     shown = [_shown(env) for env in report.environments]
     names = dict.fromkeys(row.name for env in report.environments for row in env.ranked)
     template = _templates().get_template("report.html.j2")
-    explained = allocators_explained(names)
-    return template.render(report=report, environments=shown, allocators=explained)
+    return template.render(
+        report=report,
+        environments=shown,
+        allocators=allocators_explained(names),
+        words=words(report.environments),
+        money_terms=TERMS,
+    )
 
 
 def _shown(env: EnvReport) -> dict[str, Any]:
@@ -54,8 +60,6 @@ def _shown(env: EnvReport) -> dict[str, Any]:
         "headline": headline(env),
         "regret": regret_chart(env),
         "money": money,
-        "words": words(env),
-        "money_terms": money.terms if money else [],
         "map": network_map(env.network) if env.network and env.network.sites else None,
         "curves": curves(env.series) if env.series and len(env.series.hours) else None,
     }
@@ -75,6 +79,7 @@ def _templates() -> Environment:
         "share": figures.share,
         "counted": figures.counted,
         "listed": figures.listed,
+        "grouped": "{:,}".format,
         "fixed": figures.amount_fixed,
         "summary": summary_of,
     }
