@@ -8,34 +8,43 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.errors import ScenarioError, nearest, unknown_name
-from bwalloc.scenario.generate_demands import draw_demands, draw_services
+from bwalloc.scenario.generate_demands import EDGES, draw_demands, draw_services
 from bwalloc.scenario.generate_network import draw_sites, draw_spans, most_links
 from bwalloc.scenario.provision import provisioned
 from bwalloc.scenario.scenario import SPLITS, Sizes
 
 if TYPE_CHECKING:
     from bwalloc.scenario.schema import EnvFile
+    from bwalloc.scenario.schema_demands import DemandSection
     from bwalloc.scenario.schema_random import RandomSection
 
 NETWORK = 0x6E6574
 """Sets the seeds of networks apart from those of worlds."""
+ENDS = (EDGES, "cloud-*")
+"""What a prototype may stand between."""
 PARTS = ("sites", "spans", "services", "demands", "capacities")
 """Random parts of a network, each with a child of its own; new ones go to the end."""
 
 
 def generate(
-    env: EnvFile, path: Path, where: str, *, split: str, entropy: int, seed: int
+    env: EnvFile, law: RandomSection, path: Path, *, split: str, entropy: int, seed: int
 ) -> EnvFile:
     """The file of network `seed` of a split: `env` without `random`, everything drawn filled in.
 
     Networks of different splits come from different seed sequences, as their worlds do.
 
+    Args:
+        env: the checked file.
+        law: its `[random]`.
+        path: where it lies.
+        split: train, validation, test or ood.
+        entropy: of the networks and worlds of the file.
+        seed: number of the network.
+
     Raises:
         UnknownNameError: If there is no such split.
-        ScenarioError: If the seed is negative, or the prototypes do not fit the law.
+        ScenarioError: If the seed is negative.
     """
-    law = env.random
-    assert law is not None
     if split not in SPLITS:
         raise unknown_name(kind="split", name=split, known=SPLITS, remedy="Use one of them.")
     if seed < 0 or seed != int(seed):
@@ -55,18 +64,19 @@ def generate(
             "demands": draw_demands(env, law, places, rng["demands"]),
         }
     )
-    return provisioned(drawn, path, where, headroom, rng["capacities"])
+    return provisioned(drawn, path, headroom, rng["capacities"])
 
 
-def check_law(env: EnvFile, where: str) -> None:
+def check_law(env: EnvFile, law: RandomSection, where: str) -> None:
     """Refuse a law whose largest network would not fit the sizes, or that names what is not there.
 
     Raises:
         ScenarioError: Naming the key and what to do.
     """
-    law = env.random
-    assert law is not None
     _check_names(env, law, where)
+    _check_free(env, where)
+    for name, section in env.demands.items():
+        _check_prototype(section, f"{where}, demands.{name}")
     largest = {
         "demands": law.edges[1] * len(env.demands),
         "tunnels": env.tunnels.per_demand,
@@ -96,7 +106,26 @@ def _check_names(env: EnvFile, law: RandomSection, where: str) -> None:
         if name not in known:
             msg = f"{where}, {key}: got '{name}', expected a key of {table}. {nearest(name, known)}"
             raise ScenarioError(msg)
-    for name, section in env.demands.items():
-        if hasattr(section, "mean_gbps") and getattr(section, "mean_gbps") is None:  # noqa: B009
-            msg = f"{where}, demands.{name}.mean_gbps: is missing; links are sized by it."
+
+
+def _check_free(env: EnvFile, where: str) -> None:
+    """Refuse sites and spans in the file: they are what is drawn."""
+    for key in ("file", "sites", "spans"):
+        if getattr(env.network, key):
+            msg = f"{where}, network.{key}: leave it out where [random] draws the network."
             raise ScenarioError(msg)
+
+
+def _check_prototype(section: DemandSection, place: str) -> None:
+    """Refuse ends that no drawn network has, and a demand of unknown size."""
+    ends = {"from": section.origin, "to": section.to}
+    for key, pattern in ends.items():
+        if pattern not in ENDS:
+            msg = f"{place}.{key}: got '{pattern}', expected 'edge-*' or 'cloud-*', "
+            raise ScenarioError(msg + "the sites that [random] draws.")
+    if ends == {"from": "cloud-*", "to": "cloud-*"}:
+        msg = f"{place}.from: got 'cloud-*' at both ends, expected 'edge-*' at one of them."
+        raise ScenarioError(msg)
+    if getattr(section, "mean_gbps", 0.0) is None:
+        msg = f"{place}.mean_gbps: is missing; spans are made as wide as it."
+        raise ScenarioError(msg)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.scenario.schema_network import SiteSection, SpanSection
+from bwalloc.scenario.schema_network import SiteKind, SiteSection, SpanSection
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -46,7 +46,8 @@ def draw_sites(law: RandomSection, rng: np.random.Generator) -> Places:
     scale = np.exp(law.scale_sd * rng.standard_normal(count["edge"]))
     scale = np.round(scale / scale.mean(), 3).clip(1e-3)
     sections: dict[str, SiteSection] = {}
-    for kind, points in (("hub", hubs), ("cloud", clouds), ("edge", edges)):
+    placed: list[tuple[SiteKind, np.ndarray]] = [("hub", hubs), ("cloud", clouds), ("edge", edges)]
+    for kind, points in placed:
         for row, point in enumerate(points / radius):
             x, y = (point * min(1.0, FARTHEST / max(float(np.hypot(*point)), 1e-9))).round(3)
             sections[_name(kind, row, len(points))] = SiteSection(
@@ -163,5 +164,5 @@ def _distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.hypot(*(points[:, None] - others[None]).transpose(2, 0, 1))
 
 
-def _name(kind: str, row: int, count: int) -> str:
+def _name(kind: SiteKind, row: int, count: int) -> str:
     return f"{kind}-{row + 1:0{len(str(count))}d}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.network.routing import route
+from bwalloc.scenario.build import label
 from bwalloc.scenario.build_demands import build_demands, economics_by_row
 from bwalloc.scenario.build_network import build_network_topology
 from bwalloc.scenario.build_workload import site_scale
@@ -29,7 +30,6 @@ LEAST = 0.1
 def provisioned(
     env: EnvFile,
     path: Path,
-    where: str,
     headroom: Mapping[str, tuple[float, float]],
     rng: np.random.Generator,
 ) -> EnvFile:
@@ -38,10 +38,10 @@ def provisioned(
     Args:
         env: file of one network, whose capacities do not matter yet.
         path: where the file lies, for topologies beside it.
-        where: the file as errors name it.
         headroom: lowest and highest factor by name of a span.
         rng: draws the factors.
     """
+    where = label(path)
     topology = build_network_topology(env, path, where)
     rows = expand_demands(env, topology, where)
     demands = build_demands(rows, topology, economics_by_row(env, rows, where))

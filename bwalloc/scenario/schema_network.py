@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from bwalloc.scenario.fields import NO_TEXT, Amount, Count, Finite, NonNegative, Positive, Section
 
 Enforcement = Literal["work_conserving", "policed"]
+SiteKind = Literal["edge", "hub", "cloud", "gpu"]
 Encryption = Literal["none", "macsec", "ipsec"]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -16,7 +17,7 @@ Text = Annotated[str, Field(min_length=1)]
 class SiteSection(Section):
     """One site. `scale` multiplies everything its services and demands ask for."""
 
-    kind: Literal["edge", "hub", "cloud", "gpu"] | None = None
+    kind: SiteKind | None = None
     region: str | None = None
     utc_offset_h: Annotated[float, Field(ge=-12, le=14), NO_TEXT] | None = None
     scale: Amount = 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,9 @@ from bwalloc.scenario.generate import check_law, generate, sizes_of
 if TYPE_CHECKING:
     from bwalloc.scenario.scenario import Scenario
     from bwalloc.scenario.schema import EnvFile
+
+KEPT = 64
+"""Drawn networks kept at a time; one takes about 20 ms to draw."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Template:
     env: EnvFile
     path: Path
     entropy: int
+    _kept: dict[tuple[str, int], Scenario] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def is_drawn(self) -> bool:
@@ -39,8 +43,12 @@ class Template:
     @cached_property
     def usual(self) -> Scenario:
         """The one scenario; of a drawn environment, the network that stands for all."""
-        law = self.env.random
-        return self._drawn(law.split, law.seed or 0) if law else self._built(self.env)
+        return self._built(*self._stand_in())
+
+    @property
+    def usual_file(self) -> EnvFile:
+        """The file of one network that `usual` is built from."""
+        return self.file(*self._stand_in())
 
     def scenario(self, split: str, seed: int) -> Scenario:
         """The scenario of episode `seed` of a split.
@@ -49,20 +57,43 @@ class Template:
             UnknownNameError: There is no such split.
             ScenarioError: The seed is negative.
         """
-        return self._drawn(split, seed) if self.is_drawn else self.usual
+        if not self.is_drawn:
+            return self.usual
+        found = self._kept.get((split, seed))
+        if found is None:
+            found = self._built(split, seed)
+            while len(self._kept) >= KEPT:
+                self._kept.pop(next(iter(self._kept)), None)  # the oldest
+            self._kept[split, seed] = found
+        return found
 
-    def _drawn(self, split: str, seed: int) -> Scenario:
-        where = label(self.path)
-        with named(where):
-            env = generate(self.env, self.path, where, split=split, entropy=self.entropy, seed=seed)
-        return self._built(env)
+    def file(self, split: str, seed: int) -> EnvFile:
+        """The file of one network: that of the environment, or what `[random]` draws.
 
-    def _built(self, env: EnvFile) -> Scenario:
+        Raises:
+            UnknownNameError: There is no such split.
+            ScenarioError: The seed is negative.
+        """
         law = self.env.random
         if law is None:
-            return build_scenario(env, self.path, self.entropy)
+            return self.env
+        with named(label(self.path)):
+            return generate(self.env, law, self.path, split=split, entropy=self.entropy, seed=seed)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Networks are drawn again where a copy needs them."""
+        return {**self.__dict__, "_kept": {}}
+
+    def _stand_in(self) -> tuple[str, int]:
+        law = self.env.random
+        return (law.split, law.seed or 0) if law else ("train", 0)
+
+    def _built(self, split: str, seed: int) -> Scenario:
+        law, file = self.env.random, self.file(split, seed)
+        if law is None:
+            return build_scenario(file, self.path, self.entropy)
         return build_scenario(
-            env, self.path, self.entropy, sizes=sizes_of(law), record_episodes=law.record_episodes
+            file, self.path, self.entropy, sizes=sizes_of(law), record_episodes=law.record_episodes
         )
 
 
@@ -75,7 +106,7 @@ def load_template(
     path = find(name, envs)
     env, entropy = read_env(path, overrides)
     if env.random is not None:
-        check_law(env, label(path))
+        check_law(env, env.random, label(path))
     return Template(env, path, entropy)
 
 
