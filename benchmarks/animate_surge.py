@@ -18,7 +18,7 @@ import numpy as np
 
 from bwalloc.allocate import make_rule
 from bwalloc.bench.compare import LEGACY
-from bwalloc.bench.tasks import Setting, history_of, scenario_of, worlds_of
+from bwalloc.bench.tasks import Setting, batches_of, history_of, scenario_of
 from bwalloc.gym.render import palette
 from bwalloc.gym.render.legend import draw_utilisation_key
 from bwalloc.gym.render.network_view import NetworkView, full_backlog_gbit
@@ -80,10 +80,10 @@ def main() -> None:
 
 def played(setting: Setting, name: str) -> Course:
     """The first episode of the setting under an allocator, as `compare` plays it."""
-    scenario, worlds = scenario_of(setting), worlds_of(setting)
-    network = scenario.network
-    rule = make_rule(name, network, history_of(setting), scenario.tuned)
-    simulator, episodes = Simulator(scenario), Episodes(worlds)
+    batch = next(batches_of(setting))
+    scenario, network = batch.scenario, batch.scenario.network
+    rule = make_rule(name, network, history_of(scenario), scenario.tuned)
+    simulator, episodes = Simulator(scenario), Episodes(batch.worlds)
     state = simulator.start(1)
     readings = simulator.first_readings(state, episodes)
     rule.reset(1)
@@ -108,7 +108,8 @@ def played(setting: Setting, name: str) -> Course:
 def busiest(setting: Setting, count: int) -> tuple[int, int]:
     """Seed and first interval of the `count` counted intervals to which most work arrives."""
     warmup = scenario_of(setting).timing.warmup_intervals
-    loads = np.array([arrived(world)[warmup:] for world in worlds_of(setting)])
+    worlds = [world for batch in batches_of(setting) for world in batch.worlds]
+    loads = np.array([arrived(world)[warmup:] for world in worlds])
     sums = np.array([np.convolve(load, np.ones(count), "valid") for load in loads])
     row, first = np.unravel_index(sums.argmax(), sums.shape)
     return setting.seeds[row], warmup + int(first)
@@ -125,7 +126,8 @@ class Film:
 
     def __init__(self, setting: Setting, courses: list[Course], start: int, count: int) -> None:
         """Draw what does not change."""
-        self.scenario, self.courses, self.start = scenario_of(setting), courses, start
+        self.scenario = scenario_of(setting, setting.seed)
+        self.courses, self.start = courses, start
         shown = courses[0].offered_gbps[start : start + count]
         self.top_gbps = round_up(float(shown.max()))
         with plain_style():

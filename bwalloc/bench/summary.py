@@ -74,7 +74,7 @@ def _row(
         "terms_usd_per_h": {
             term: float(value.mean() / hours) for term, value in played.terms.items()
         },
-        "slo_attainment": attainment(comparison, played),
+        "slo_attainment": attainment(played),
         "deadline_hit_rate": _ratio(played.served_gbit, played.served_gbit + played.expired_gbit),
         "stalled_gpu_hours_per_h": float(played.stalled_gpu_s.mean() / 3600.0 / hours),
         "bill_usd_per_h": float(played.terms["bandwidth"].mean() / hours),
@@ -84,14 +84,12 @@ def _row(
     }
 
 
-def attainment(comparison: Comparison, played: Played) -> dict[str, float]:
+def attainment(played: Played) -> dict[str, float]:
     """Share of the work that was served or expired which was served within its budget, by class."""
-    demands = scenario_of(comparison.setting).network.demands
     ended = played.served_gbit + played.expired_gbit
     return {
-        kind: _ratio(played.attained_gbit[rows], ended[rows])
-        for kind in demands.classes
-        if len(rows := demands.rows_of(kind))
+        kind: _ratio(played.attained_gbit[row], ended[row])
+        for row, kind in enumerate(played.classes)
     }
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +12,15 @@ import numpy as np
 from bwalloc.allocate import make_rule
 from bwalloc.bench.timing import decide_ms
 from bwalloc.observe import History, measured
-from bwalloc.scenario import (
-    draw_world,
-    load_scenario,
-    train_worlds,
-    with_trace,
-)
-from bwalloc.sim.play import Played, play
+from bwalloc.scenario import draw_world, load_template, train_worlds, with_trace
+from bwalloc.sim.play import Played, joined, play
 
 if TYPE_CHECKING:
+    from bwalloc.allocate import Rule
     from bwalloc.allocate.clairvoyant import Plan
-    from bwalloc.scenario import Scenario, World
+    from bwalloc.scenario import Scenario, Template, World
+
+BORROWING = "borrow-ideal"
 
 
 @dataclass(frozen=True)
@@ -50,61 +47,109 @@ class Setting:
         )
 
 
-_SCENARIOS: dict[str, Scenario] = {}
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Episodes that play on one network, and so side by side."""
+
+    scenario: Scenario
+    seeds: list[int]
+    worlds: list[World]
 
 
-def scenario_of(setting: Setting) -> Scenario:
-    """Load the scenario of a setting once per process."""
-    if setting.key() not in _SCENARIOS:
-        scenario = load_scenario(setting.env, overrides=setting.overrides, envs=setting.envs)
+_TEMPLATES: dict[str, Template] = {}
+_TRACED: dict[tuple[str, str], Scenario] = {}
+_HISTORIES: dict[tuple[str, int, int], History] = {}
+KEPT = 64
+"""Traced scenarios, and records of the train split, kept at a time in one process."""
+
+
+def template_of(setting: Setting) -> Template:
+    """Read the environment of a setting once per process."""
+    if setting.key() not in _TEMPLATES:
+        template = load_template(setting.env, overrides=setting.overrides, envs=setting.envs)
+        _TEMPLATES[setting.key()] = template
+    return _TEMPLATES[setting.key()]
+
+
+def scenario_of(setting: Setting, seed: int | None = None) -> Scenario:
+    """The scenario of an episode; without `seed`, the one that stands for the environment."""
+    template = template_of(setting)
+    untraced = template.usual if seed is None else template.scenario(setting.split, seed)
+    if not setting.traces:
+        return untraced
+    key = (setting.key(), untraced.digest)
+    if key not in _TRACED:
+        scenario = untraced
         for traffic_class, path in setting.traces.items():
             scenario = with_trace(scenario, traffic_class, Path(path))
-        _SCENARIOS[setting.key()] = scenario
-    return _SCENARIOS[setting.key()]
+        _keep(_TRACED, key, scenario)
+    return _TRACED[key]
 
 
-def worlds_of(setting: Setting) -> list[World]:
-    """Draw the episodes of a setting."""
-    scenario = scenario_of(setting)
-    return [draw_world(scenario, setting.split, seed) for seed in setting.seeds]
+def batches_of(setting: Setting) -> Iterator[Batch]:
+    """All episodes together where they share a network; one by one where each draws its own."""
+    seeds = setting.seeds
+    groups = [[seed] for seed in seeds] if template_of(setting).is_drawn else [seeds]
+    for group in groups:
+        scenario = scenario_of(setting, group[0])
+        worlds = [draw_world(scenario, setting.split, seed) for seed in group]
+        yield Batch(scenario, group, worlds)
 
 
-@lru_cache(maxsize=4)
-def _history(key: str) -> History:
-    scenario = _SCENARIOS[key]
-    return measured(train_worlds(scenario), scenario.timing.interval_s)
-
-
-def history_of(setting: Setting) -> History:
+def history_of(scenario: Scenario) -> History:
     """The record of the train split."""
-    scenario_of(setting)
-    return _history(setting.key())
+    key = (scenario.digest, scenario.workload.entropy, scenario.record_episodes)
+    if key not in _HISTORIES:
+        worlds = train_worlds(scenario)
+        _keep(_HISTORIES, key, measured(worlds, scenario.timing.interval_s))
+    return _HISTORIES[key]
+
+
+def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
+    while len(kept) >= KEPT:
+        kept.pop(next(iter(kept)))
+    kept[key] = value
 
 
 def run_allocator(setting: Setting, name: str) -> tuple[Played, dict[str, float]]:
     """Play one allocator over all episodes; also its time per decision (none for references)."""
-    scenario, worlds = scenario_of(setting), worlds_of(setting)
-    if name == "borrow-ideal":
+    spent: dict[str, float] = {}
+    parts: list[Played] = []
+    for batch in batches_of(setting):
+        rule = rule_of(batch.scenario, name)
+        played_on = borrowing_everywhere(batch.scenario) if name == BORROWING else batch.scenario
+        parts.append(play(played_on, rule, batch.worlds))
+        if not spent and name != BORROWING:
+            spent = decide_ms(batch.scenario, rule, batch.worlds[0])
+    return joined(parts), spent
+
+
+def rule_of(scenario: Scenario, name: str) -> Rule:
+    """An allocator of a comparison, with its record and its tuned constants."""
+    if name == BORROWING:
         free = borrowing_everywhere(scenario)
-        rule = make_rule("static", free.network, history_of(setting), scenario.tuned)
-        return play(free, rule, worlds), {}
-    rule = make_rule(name, scenario.network, history_of(setting), scenario.tuned)
-    played = play(scenario, rule, worlds)
-    return played, decide_ms(scenario, rule, worlds[0])
+        return make_rule("static", free.network, history_of(scenario), scenario.tuned)
+    return make_rule(name, scenario.network, history_of(scenario), scenario.tuned)
 
 
 def run_plan(setting: Setting, seed: int) -> Plan:
     """Plan one episode with its future known, and prove its bound."""
     from bwalloc.allocate.plan_cache import cached_plan  # highspy takes 0.3 s to import
 
-    return cached_plan(scenario_of(setting), setting.split, seed)
+    return cached_plan(scenario_of(setting, seed), setting.split, seed)
 
 
 def run_clairvoyant(setting: Setting, plans: Sequence[Plan]) -> Played:
     """Execute the plans of all episodes in the simulator."""
     from bwalloc.allocate.clairvoyant import ClairvoyantRule
 
-    return play(scenario_of(setting), ClairvoyantRule(plans), worlds_of(setting))
+    by_seed = dict(zip(setting.seeds, plans, strict=True))
+    return joined(
+        [
+            play(batch.scenario, ClairvoyantRule([by_seed[s] for s in batch.seeds]), batch.worlds)
+            for batch in batches_of(setting)
+        ]
+    )
 
 
 def borrowing_everywhere(scenario: Scenario) -> Scenario:

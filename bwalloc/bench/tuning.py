@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bwalloc.allocate import make_rule
-from bwalloc.bench.tasks import Setting, history_of, scenario_of, worlds_of
+from bwalloc.bench.tasks import Setting, batches_of, history_of
 from bwalloc.sim.play import play
 
 if TYPE_CHECKING:
     import optuna
+
+    from bwalloc.bench.tasks import Batch
 
 Range = tuple[float, float, bool]
 """Low, high, and whether the scale is logarithmic."""
@@ -73,13 +77,16 @@ def tune(setting: Setting, name: str, trials: int, tuned: Mapping[str, Any]) -> 
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     begin = time.monotonic()
-    scenario, worlds, history = scenario_of(setting), worlds_of(setting), history_of(setting)
-    classes = scenario.network.demands.classes
+    batches = list(batches_of(setting))
+    timing = batches[0].scenario.timing
+    classes = tuple(
+        dict.fromkeys(k for batch in batches for k in batch.scenario.network.demands.classes)
+    )
 
     def money(constants: Mapping[str, float]) -> float:
         known = {**tuned, name: dict(constants)}
-        rule = make_rule(name, scenario.network, history, known)
-        return float(play(scenario, rule, worlds).net_usd.mean() / scenario.timing.counted_h)
+        earned = [_net_usd(batch, name, known) for batch in batches]
+        return float(np.concatenate(earned).mean() / timing.counted_h)
 
     untuned = money({})
     study = optuna.create_study(
@@ -93,9 +100,15 @@ def tune(setting: Setting, name: str, trials: int, tuned: Mapping[str, Any]) -> 
         usd_per_h=max(untuned, study.best_value),
         usd_per_h_untuned=untuned,
         trials=trials + 1,
-        simulated_intervals=(trials + 1) * len(worlds) * scenario.timing.intervals,
+        simulated_intervals=(trials + 1) * setting.episodes * timing.intervals,
         seconds=time.monotonic() - begin,
     )
+
+
+def _net_usd(batch: Batch, name: str, known: Mapping[str, Any]) -> np.ndarray:
+    scenario = batch.scenario
+    rule = make_rule(name, scenario.network, history_of(scenario), known)
+    return play(scenario, rule, batch.worlds).net_usd
 
 
 def _draw(trial: optuna.Trial, name: str, classes: tuple[str, ...]) -> dict[str, float]:

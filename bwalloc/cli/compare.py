@@ -116,7 +116,7 @@ def _report(path: Path, whole: dict[str, Any], finished: list[Comparison]) -> No
 
     drawings = []
     for result, one in zip(whole["results"], finished, strict=True):
-        scenario = scenario_of(one.setting)
+        scenario = scenario_of(one.setting, one.setting.seed)
         names = shown_allocators(one, _winner(result))
         network = draw_network(scenario, one, names)
         drawings.append(Drawings(scenario.title, network, draw_series(scenario, one, names)))

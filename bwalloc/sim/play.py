@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,14 +23,16 @@ class Played:
     """The books of a batch of episodes under one rule; warm-up is not counted.
 
     Attributes:
+        classes: traffic classes, in the order of the rows below.
         terms: USD by term of the ledger, float64 (B,).
-        offered_gbit, attained_gbit, served_gbit, expired_gbit: (demands, B).
+        offered_gbit, attained_gbit, served_gbit, expired_gbit: by class, (classes, B).
         stalled_gpu_s, overrun_gbit: (B,).
         utilisation: mean load over capacity of each link, (links,).
         violations: limits broken over all decisions.
         offered_series, served_series: of the first episode, Gbit/s (intervals, demands).
     """
 
+    classes: tuple[str, ...]
     terms: dict[str, np.ndarray]
     offered_gbit: np.ndarray
     attained_gbit: np.ndarray
@@ -81,9 +84,14 @@ class Ledger:
 
     def close(self) -> Played:
         """The books as a record."""
+        demands = self.scenario.network.demands
         return Played(
+            classes=demands.classes,
             terms=self.terms,
-            **self.flows,
+            **{
+                name: np.stack([flow[demands.rows_of(kind)].sum(0) for kind in demands.classes])
+                for name, flow in self.flows.items()
+            },
             stalled_gpu_s=self.stalled,
             overrun_gbit=self.overrun,
             utilisation=self.load / np.maximum(self.room, 1e-9),
@@ -91,6 +99,39 @@ class Ledger:
             offered_series=np.array(self.offered),
             served_series=np.array(self.served),
         )
+
+
+def joined(parts: Sequence[Played]) -> Played:
+    """The books of several batches as those of one, their episodes in order.
+
+    Networks may differ: links and series are those of the first batch, and classes that a batch
+    has not are 0 there.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    classes = tuple(dict.fromkeys(kind for part in parts for kind in part.classes))
+    return Played(
+        classes=classes,
+        terms={name: np.concatenate([part.terms[name] for part in parts]) for name in TERMS},
+        **{
+            name: np.concatenate([_rows(part, name, classes) for part in parts], 1)
+            for name in _FLOWS
+        },
+        stalled_gpu_s=np.concatenate([part.stalled_gpu_s for part in parts]),
+        overrun_gbit=np.concatenate([part.overrun_gbit for part in parts]),
+        utilisation=parts[0].utilisation,
+        violations=sum(part.violations for part in parts),
+        offered_series=parts[0].offered_series,
+        served_series=parts[0].served_series,
+    )
+
+
+def _rows(part: Played, name: str, classes: Sequence[str]) -> np.ndarray:
+    """A flow by class of a batch, with a row for each of `classes`."""
+    flow: np.ndarray = getattr(part, name)
+    rows = np.zeros((len(classes), flow.shape[1]))
+    rows[[classes.index(kind) for kind in part.classes]] = flow
+    return rows
 
 
 _FLOWS = ("offered_gbit", "attained_gbit", "served_gbit", "expired_gbit")
