@@ -37,7 +37,7 @@ class CorrectedForecast:
         """
         self.network = network
         self.decoder = Decoder(network, compiled=compiled)
-        self.correction = Correction(network, tuned.get("action", {}))
+        self.correction = Correction(tuned.get("action", {}))
         nothing = no_history(network.n_demands)
         self.asker = Forecast(Context(network, nothing, tuned.get("forecast", {})))
         self.observer = Observer(network)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from bwalloc.allocate.decode import Ask
 from bwalloc.arrays import Array, namespace
-
-if TYPE_CHECKING:
-    from bwalloc.network import Network
 
 
 class Part(NamedTuple):
@@ -38,9 +35,8 @@ def action_shape(demands: int, tunnels: int) -> tuple[int, int]:
 class Correction:
     """Applies actions in [-1, 1] to the ask of a base allocator."""
 
-    def __init__(self, network: Network, scales: Mapping[str, float]) -> None:
+    def __init__(self, scales: Mapping[str, float]) -> None:
         """Read the scale of each part; those not given take their defaults."""
-        self.shape = action_shape(network.n_demands, network.n_tunnels)
         self.scale = {part.name: float(scales.get(part.name, part.default)) for part in PARTS}
 
     def __call__(self, base: Ask, action: Array) -> Ask:

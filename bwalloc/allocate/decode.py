@@ -21,7 +21,7 @@ SHRINK = 1.0 - 1e-6
 HUNGRY = 1e-5, 1e-3
 """Missing share of a want up to which it counts as met, and from which its weight is whole."""
 OPEN = 1e-3, 1e-1
-"""Free share of a link up to which it counts as full, and from which it is open, when wants move."""
+"""Free share of a link up to which it counts as full, and from which it is open."""
 STAY = 1e-3
 """Openness of all tunnels of a demand together at which half of what moves stays."""
 
@@ -52,6 +52,14 @@ class Decoder:
         self.shape = network.tunnels.exists.shape
         self.exists = network.tunnels.exists[:, :, None].astype("float32")
         self.paths = Incidence(network.flat_hops, network.n_links)
+
+    @classmethod
+    def over(cls, paths: Incidence, exists: Array) -> Decoder:
+        """A decoder, not compiled, of the tunnels of `paths`; `exists` is (demands, tunnels)."""
+        decoder = cls.__new__(cls)
+        decoder.compiled, decoder.shape = False, exists.shape
+        decoder.exists, decoder.paths = exists[:, :, None], paths
+        return decoder
 
     def __call__(self, ask: Ask, capacity_gbps: Array) -> Array:
         """Feasible rates, (demands, tunnels, B), for `capacity_gbps` of (links, B)."""

@@ -100,7 +100,8 @@ class Imitator:
         if self.name == RANDOM:
             return self._rng.uniform(-1.0, 1.0, whole.size).astype(np.float32)
         if self._rule is not None:
-            rows, columns = engine.correction.shape
+            network = engine.scenario.network
+            rows, columns = action_shape(network.n_demands, network.n_tunnels)
             whole[:rows, :columns] = self._corrections(engine, self._rule)
         return whole.ravel()
 

@@ -27,7 +27,7 @@ def mapped(ask, change):
 
 @given(st.integers(0, 99), st.floats(0, 1), st.fixed_dictionaries(dict.fromkeys(NAMES, SCALES)))
 def test_the_action_that_made_an_ask_is_found_again(seed, size, scales):
-    correction, base = Correction(NETWORK, scales), some_ask(seed)
+    correction, base = Correction(scales), some_ask(seed)
     action = np.random.default_rng(seed).uniform(-size, size, SHAPE).astype(np.float32)
 
     found = correction.action_for(base, correction(base, action))
@@ -39,7 +39,7 @@ def test_the_action_that_made_an_ask_is_found_again(seed, size, scales):
 
 @pytest.mark.parametrize(("factor", "expected"), [(1e9, 1.0), (1e-9, -1.0), (0.0, -1.0), (1, 0.0)])
 def test_what_is_out_of_reach_is_clipped(factor, expected):
-    correction, base = Correction(NETWORK, {}), some_ask(0)
+    correction, base = Correction({}), some_ask(0)
     ask = mapped(base, lambda part: np.float32(factor) * part)
 
     np.testing.assert_array_equal(
@@ -50,15 +50,15 @@ def test_what_is_out_of_reach_is_clipped(factor, expected):
 @pytest.mark.filterwarnings("error")
 def test_no_action_is_found_where_none_does_anything():
     nothing = mapped(some_ask(0), lambda part: 0 * part)
-    correction = Correction(NETWORK, {})
+    correction = Correction({})
 
     assert not correction.action_for(nothing, some_ask(1)).any()
-    assert not Correction(NETWORK, {"weight": 0.0}).action_for(some_ask(0), some_ask(1))[:, 1].any()
+    assert not Correction({"weight": 0.0}).action_for(some_ask(0), some_ask(1))[:, 1].any()
 
 
 def test_it_runs_on_torch():
     torch = pytest.importorskip("torch")
-    correction, base, other = Correction(NETWORK, {}), some_ask(0), some_ask(1)
+    correction, base, other = Correction({}), some_ask(0), some_ask(1)
 
     found = correction.action_for(mapped(base, torch.as_tensor), mapped(other, torch.as_tensor))
 

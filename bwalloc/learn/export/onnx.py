@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from typing import TYPE_CHECKING
 
 import torch
 
-from bwalloc.learn.export.graph import INPUTS, OUTPUTS, DecisionGraph
+from bwalloc.allocate.decision import INPUTS, OUTPUTS
+from bwalloc.learn.export.graph import DecisionGraph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,37 +18,29 @@ if TYPE_CHECKING:
     from bwalloc.allocate.learned import Policy
 
 OPSET = 18
+DYNAMIC = {"want_gbps": (0,), "weight": (0,), "spare_weight": (0,), "capacity_gbps": (0,)} | {
+    "demands": (1,), "tunnels": (1,), "links": (1,), "globals": (), "split": (0, 1), "hops": (0, 1)
+}  # fmt: skip
+"""Axes of the inputs whose sizes are free."""
 
 
-def onnx_of(policy: Policy, scale: Mapping[str, float], example: Mapping[str, np.ndarray]) -> bytes:
+def onnx_of(policy: Policy, example: Mapping[str, np.ndarray]) -> bytes:
     """The graph of `DecisionGraph` as an ONNX file.
 
     Args:
-        policy: weights and architecture.
-        scale: scales of the action by part.
-        example: one input, arrays by the names of `INPUTS`; its sizes do not matter.
+        policy: weights, architecture and scales of the action.
+        example: one decision, arrays by the names of `INPUTS`, B = 1; its sizes do not matter.
     """
-    dims = {name: torch.export.Dim(name, min=2) for name in ("demand", "path", "link", "hop")}
-    ways = torch.export.Dim("tunnel", min=2, max=64)
-    demand, path, link, hop = (dims[name] for name in ("demand", "path", "link", "hop"))
-    del path
-    shapes = (
-        {1: demand}, {1: demand * 2}, {1: link}, {},
-        {0: demand}, {0: demand}, {0: demand, 1: ways}, {0: demand}, {0: link},
-        {0: demand * 2, 1: hop},
-    )  # fmt: skip
-    del shapes
-    graph = DecisionGraph(policy, scale).eval()
     given = tuple(torch.as_tensor(example[name]) for name in INPUTS)
-    auto = torch.export.Dim.AUTO
-    dynamic = tuple(dict.fromkeys(range(value.ndim), auto) for value in given)
-    buffer = io.BytesIO()
+    auto = torch.export.Dim.AUTO  # pyright: ignore[reportPrivateImportUsage]
+    dynamic = tuple(dict.fromkeys(DYNAMIC[name], auto) for name in INPUTS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         program = torch.onnx.export(
-            graph, given, dynamo=True, opset_version=OPSET, verbose=False,
+            DecisionGraph(policy).eval(), given, dynamo=True, opset_version=OPSET, verbose=False,
             input_names=list(INPUTS), output_names=list(OUTPUTS), dynamic_shapes=(dynamic,),
         )  # fmt: skip
-    assert program is not None
-    program.save(buffer)
-    return buffer.getvalue()
+    if program is None:
+        msg = "torch.onnx.export gave no program"
+        raise RuntimeError(msg)
+    return program.model_proto.SerializeToString()
