@@ -55,7 +55,7 @@ class Engine:
         self.scenario, self.batch = scenario, batch
         self.simulator = Simulator(scenario, threads=threads)
         self.decoder = Decoder(network)
-        self.correction = Correction(network, tuned.get("action", {}))
+        self.correction = Correction(tuned.get("action", {}))
         history = no_history(network.n_demands)
         self.asker = Forecast(Context(network, history, tuned.get("forecast", {})))
         self.observer = Observer(network)
@@ -87,7 +87,8 @@ class Engine:
         """Play one interval under actions in [-1, 1], (B, padded demands x (3 + tunnels))."""
         sizes = self.scenario.sizes
         rows = actions.reshape(self.batch, *action_shape(sizes.demands, sizes.tunnels))
-        demands, columns = self.correction.shape
+        network = self.scenario.network
+        demands, columns = action_shape(network.n_demands, network.n_tunnels)
         used = np.ascontiguousarray(rows[:, :demands, :columns].transpose(1, 2, 0))
         return self.play(self.correction(self.base, used))  # pyright: ignore[reportArgumentType]
 
