@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bwalloc.allocate import make_rule
-from bwalloc.bench.compare import LEGACY
+from bwalloc.bench.players import LEGACY
 from bwalloc.bench.tasks import Setting, batches_of, history_of, scenario_of
 from bwalloc.gym.render import palette
 from bwalloc.gym.render.legend import draw_utilisation_key

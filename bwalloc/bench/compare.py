@@ -8,15 +8,13 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
-from bwalloc.allocate import CLASSICAL, REFERENCES
 from bwalloc.bench import tasks
+from bwalloc.bench.players import LEGACY, players
 from bwalloc.bench.tasks import Setting
 from bwalloc.errors import BwallocError, unknown_name
 from bwalloc.scenario import SPLITS
 from bwalloc.sim.play import Played
 
-DEFAULT_ALLOCATORS = (*CLASSICAL, *REFERENCES)
-LEGACY = "static-peak"
 CLAIRVOYANT = "clairvoyant"
 if TYPE_CHECKING:
     from bwalloc.allocate.clairvoyant import Plan
@@ -39,7 +37,7 @@ class Comparison:
 def compare(
     env: str,
     *,
-    allocators: Sequence[str] = DEFAULT_ALLOCATORS,
+    allocators: Sequence[str] | None = None,
     jobs: int = 1,
     max_decide_ms: float | None = None,
     progress: Progress | None = None,
@@ -49,7 +47,8 @@ def compare(
 
     Args:
         env: name or path of an environment.
-        allocators: names of classical allocators and references; `static-peak` always runs.
+        allocators: names of rules and agents, paths of agents; by default all rules, and the
+            agents of the catalogue for this environment. `static-peak` always runs.
         jobs: processes.
         max_decide_ms: leave out (and name) allocators whose median decision takes longer.
         progress: called with a text, the number of finished tasks and of all tasks.
@@ -60,10 +59,11 @@ def compare(
 
     Raises:
         UnknownNameError: an environment, allocator or split that does not exist.
+        BundleError: a path holds no agent, or a broken one.
     """
     chosen = Setting(env=env, **setting)
-    names = _checked(allocators, chosen)
-    tasks.scenario_of(chosen)
+    _check(chosen)
+    names = players(allocators, tasks.scenario_of(chosen).id)
     result = Comparison(chosen)
     played = [name for name in names if name != CLAIRVOYANT]
     work: Work = [(tasks.run_plan, seed) for seed in chosen.seeds]
@@ -85,17 +85,12 @@ def compare(
     return result
 
 
-def _checked(allocators: Sequence[str], setting: Setting) -> list[str]:
+def _check(setting: Setting) -> None:
     if setting.split not in SPLITS:
         raise unknown_name(kind="split", name=setting.split, known=SPLITS, remedy="Pick one.")
     if setting.episodes < 1 or setting.seed < 0:
         msg = f"--episodes {setting.episodes} --seed {setting.seed}: need at least 1 and 0."
         raise BwallocError(msg)
-    for name in set(allocators) - set(DEFAULT_ALLOCATORS):
-        remedy = "See docs, 'Allocators'."
-        raise unknown_name(kind="allocator", name=name, known=DEFAULT_ALLOCATORS, remedy=remedy)
-    wanted = {LEGACY, *allocators}
-    return [name for name in DEFAULT_ALLOCATORS if name in wanted]
 
 
 def _cost(name: str) -> int:

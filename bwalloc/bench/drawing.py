@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.bench.compare import LEGACY
+from bwalloc.bench.players import LEGACY
 from bwalloc.bench.report import LinkLine, NetworkDrawing, Panel, SitePoint, TimeSeries
 from bwalloc.network.layout import places
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from bwalloc.allocate import REFERENCES
 from bwalloc.bench import statistics
-from bwalloc.bench.compare import LEGACY, Comparison
+from bwalloc.bench.compare import Comparison
+from bwalloc.bench.players import LEGACY, kind_of
 from bwalloc.bench.tasks import scenario_of
 from bwalloc.sim.play import Played
 
@@ -50,7 +50,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
 
 def best_classical(money: dict[str, np.ndarray]) -> str:
     """The name with the highest mean among the classical allocators that ran."""
-    classical = [name for name in money if name not in REFERENCES]
+    classical = [name for name in money if kind_of(name) == "classical"]
     return max(classical, key=lambda name: float(money[name].mean()))
 
 
@@ -66,7 +66,7 @@ def _row(
     clairvoyant = money.get("clairvoyant")
     gain = statistics.paired_gain(mine, money[best])
     return {
-        "kind": "reference" if name in REFERENCES else "classical",
+        "kind": kind_of(name),
         "net_usd_per_h": _interval(statistics.mean_interval(mine)),
         "regret": _interval(statistics.regret(bound, mine, money[LEGACY])),
         "gain_over_best_classical_usd_per_h": _interval(gain),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bwalloc.allocate import make_rule
+from bwalloc.bench.players import make_player
 from bwalloc.bench.timing import decide_ms
 from bwalloc.observe import History, measured
 from bwalloc.scenario import draw_world, load_template, train_worlds, with_trace
@@ -129,7 +130,7 @@ def rule_of(scenario: Scenario, name: str) -> Rule:
     if name == BORROWING:
         free = borrowing_everywhere(scenario)
         return make_rule("static", free.network, history_of(scenario), scenario.tuned)
-    return make_rule(name, scenario.network, history_of(scenario), scenario.tuned)
+    return make_player(name, scenario, lambda: history_of(scenario))
 
 
 def run_plan(setting: Setting, seed: int) -> Plan:

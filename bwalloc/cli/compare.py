@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bwalloc.bench.compare import DEFAULT_ALLOCATORS, Comparison, compare
+from bwalloc.bench.compare import Comparison, compare
 from bwalloc.bench.summary import document, summarise
 from bwalloc.bench.tasks import scenario_of
 from bwalloc.cli.command import command_line
@@ -43,7 +43,8 @@ def run(
 
     Args:
         env: names or paths of environments.
-        allocators: which; all classical allocators and references by default.
+        allocators: which rules and agents; all rules, and the agents of each environment by
+            default. What holds a / is the folder of an exported agent.
         split: train, validation, test or ood.
         episodes: number of episodes.
         seed: first seed.
@@ -63,7 +64,7 @@ def run(
     for name in env:
         comparison = _compare_one(
             name,
-            allocators=names or DEFAULT_ALLOCATORS,
+            allocators=names or None,
             split=split,
             episodes=episodes,
             seed=seed,
@@ -169,6 +170,9 @@ def _print(result: dict[str, Any]) -> None:
     console.print(table)
     violations = sum(row["violations"] for row in result["allocators"].values())
     console.print(f"best classical: {result['best_classical']}; violations: {violations}")
+    winner = _winner(result)
+    if any(row["kind"] == "agent" for row in result["allocators"].values()):
+        console.print(f"winner: {winner} ({result['allocators'][winner]['kind']})")
     for name in result["left_out"]:
         console.print(f"left out: {name}")
 

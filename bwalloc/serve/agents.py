@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from bwalloc.errors import BundleError, unknown_name
-from bwalloc.serve.manifest import MANIFEST
+from bwalloc.serve.manifest import MANIFEST, read_manifest
 
 REMEDY = "See agents/README.md, or give the path of a folder."
 
@@ -23,6 +23,15 @@ def list_agents() -> dict[str, Path]:
     """Folder of every agent of the catalogue by name, sorted."""
     found = {path.parent.name: path.parent for path in _shipped().glob(f"*/{MANIFEST}")}
     return dict(sorted(found.items()))
+
+
+def agents_for(environment: str) -> list[str]:
+    """Names of the agents of the catalogue that were trained on an environment, by its id."""
+    manifests = {
+        name: read_manifest((path / MANIFEST).read_bytes(), str(path))
+        for name, path in list_agents().items()
+    }
+    return [name for name, made in manifests.items() if made.environment == environment]
 
 
 def find_agent(agent: str | Path) -> Path:

@@ -15,7 +15,9 @@ from bwalloc.allocate.neural import layer_shapes
 from bwalloc.allocate.session import RuleSession
 from bwalloc.errors import BundleError
 from bwalloc.serve.agents import find_agent
+from bwalloc.serve.golden import check_golden
 from bwalloc.serve.manifest import (
+    GOLDEN,
     MANIFEST,
     MOST_BYTES,
     PARTS_OF_A_BUNDLE,
@@ -54,14 +56,20 @@ class Bundle:
         """The first digits of the hash of the weights."""
         return self.manifest.files[WEIGHTS].sha256[:12]
 
+    def rule(self, network: Network) -> Learned:
+        """The policy as a rule over arrays, for any network."""
+        return Learned(network, self.policy)
+
     def bind(self, network: Network, limits: object = None) -> RuleSession:
         """A session that decides for `network`, which may be any."""
         del limits
-        return RuleSession(self.name, network, Learned(network, self.policy), self.version)
+        return RuleSession(self.name, network, self.rule(network), self.version)
 
 
 def load_bundle(agent: str | Path, *, key: Path | None = None) -> Bundle:
     """Read and check a bundle; nothing of it runs before every hash is right.
+
+    What is returned has decided the bundle's golden vectors again, and to the same rates.
 
     Args:
         agent: a folder, or the name of an agent of the catalogue.
@@ -89,7 +97,9 @@ def load_bundle(agent: str | Path, *, key: Path | None = None) -> Bundle:
         )
         raise BundleError(msg)
     weights = _weights(parts[WEIGHTS], manifest, str(path))
-    return Bundle(path, manifest, parts, Policy(manifest.architecture, weights, manifest.tuned))
+    policy = Policy(manifest.architecture, weights, manifest.tuned)
+    check_golden(policy, parts[GOLDEN], f"{path}/{GOLDEN}")
+    return Bundle(path, manifest, parts, policy)
 
 
 def write_bundle(path: Path, manifest: Manifest, parts: Mapping[str, bytes]) -> None:

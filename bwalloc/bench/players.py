@@ -1,0 +1,66 @@
+"""Who plays in a comparison: classical allocators, references, and agents by name or path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from bwalloc.allocate import CLASSICAL, REFERENCES, make_rule
+from bwalloc.errors import unknown_name
+from bwalloc.serve import Bundle, agents_for, find_agent, list_agents, load_bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bwalloc.allocate import Rule
+    from bwalloc.observe import History
+    from bwalloc.scenario import Scenario
+
+LEGACY = "static-peak"
+"""Runs in every comparison: regret is measured from it."""
+RULES = (*CLASSICAL, *REFERENCES)
+REMEDY = "See docs, 'Allocators', and agents/README.md, or give the path of an exported agent."
+
+
+def players(chosen: Sequence[str] | None, environment: str) -> list[str]:
+    """Names of all who play, in the order of a table.
+
+    Args:
+        chosen: names of rules and agents, paths of agents; by default all rules, and the agents
+            of the catalogue that were made for the environment.
+        environment: id of the environment.
+
+    Raises:
+        UnknownNameError: There is no such rule or agent.
+        BundleError: A path holds no agent.
+    """
+    wanted = [*RULES, *agents_for(environment)] if chosen is None else [LEGACY, *chosen]
+    agents = [name for name in dict.fromkeys(wanted) if name not in RULES]
+    for name in agents:
+        if not _is_path(name) and name not in list_agents():
+            known = [*RULES, *list_agents()]
+            raise unknown_name(kind="allocator", name=name, known=known, remedy=REMEDY)
+        find_agent(name)
+    return [*(name for name in RULES if name in wanted), *agents]
+
+
+def kind_of(name: str) -> str:
+    """`classical`, `reference` or `agent`."""
+    return "classical" if name in CLASSICAL else "reference" if name in REFERENCES else "agent"
+
+
+def make_player(name: str, scenario: Scenario, history: Callable[[], History]) -> Rule:
+    """The rule or agent of that name; `history` is asked only for what rules are made from."""
+    if name in RULES:
+        return make_rule(name, scenario.network, history(), scenario.tuned)
+    return _bundle(name).rule(scenario.network)
+
+
+@lru_cache(maxsize=16)
+def _bundle(name: str) -> Bundle:
+    return load_bundle(name)
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or "\\" in name
