@@ -15,6 +15,8 @@ from bwalloc.scenario.workload import Part, Shift
 from bwalloc.scenario.world import World
 from bwalloc.workloads import background, bulk_ingest, inference, kv_transfer, video_uplink
 from bwalloc.workloads.clock import Clock
+from bwalloc.workloads.columns import as_slice
+from bwalloc.workloads.memory import keep_freed_memory
 from bwalloc.workloads.requests import draw_intensity
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ def draw_from(
     start_h: float | None = None,
 ) -> World:
     """The world of a seed sequence; `start_h` replaces the random hour of the week it starts."""
+    keep_freed_memory()
     children = sequence.spawn(len(PARTS))
     rng = {part: np.random.default_rng(child) for part, child in zip(PARTS, children, strict=True)}
     drawn_h = float(rng["clock"].uniform(0.0, WEEK_H))
@@ -118,9 +121,9 @@ def _traffic(
     gbit = np.zeros((clock.steps, scenario.network.n_demands), np.float32)
     _fill_requests(gbit, scenario, rng, clock, shift, split)
     for part in workload.video_uplink:
-        gbit[:, part.rows] = video_uplink.draw(rng["video_uplink"], part.spec, clock)
+        gbit[:, as_slice(part.rows)] = video_uplink.draw(rng["video_uplink"], part.spec, clock)
     for part in workload.background:
-        gbit[:, part.rows] = background.draw(rng["background"], part.spec, clock)
+        gbit[:, as_slice(part.rows)] = background.draw(rng["background"], part.spec, clock)
     jobs = _jobs(scenario, rng["bulk_ingest"], start_h)
     _apply(shift, scenario, gbit, jobs)
     return gbit.reshape(timing.intervals, timing.substeps, -1), jobs
@@ -146,9 +149,10 @@ def _fill_requests(
             if is_traced:
                 gbit[:, part.rows] = replay(workload, name, part, clock, split, offsets_seed)
                 continue
+            rows = as_slice(part.rows)
             for steps in _blocks(clock.steps, len(part.rows)):
                 asked = intensity[steps].take(part.stream, axis=1)  # keeps rows together
-                gbit[steps, part.rows] = draw(rng[name], part.spec, clock, asked)
+                gbit[steps, rows] = draw(rng[name], part.spec, clock, asked)
 
 
 def _request_driven(workload: Workload) -> list[tuple[str, tuple[Part[Any], ...], DrawPart]]:

@@ -24,6 +24,13 @@ def as_column(values: Column, columns: int) -> Float[np.ndarray, " columns"]:
     return np.broadcast_to(np.asarray(values, np.float32), (columns,))
 
 
+def as_slice(columns: np.ndarray) -> slice | np.ndarray:
+    """The same columns as a slice where they follow each other, which reads and writes faster."""
+    if len(columns) and (np.diff(columns) == 1).all():
+        return slice(int(columns[0]), int(columns[-1]) + 1)
+    return columns
+
+
 def check_column(
     where: str, values: Column, columns: int, low: float = 0.0, high: float = math.inf
 ) -> None:

@@ -7,6 +7,8 @@ No fast arithmetic here: an episode must not depend on whether numba is installe
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
@@ -18,30 +20,56 @@ NINTH = np.float32(1.0 / 9.0)
 DITHER = 2.0**-32
 
 
+class Grid(NamedTuple):
+    """An alias table of `counts`: its words, its first mean, rows per unit, log2 of its columns."""
+
+    packed: np.ndarray
+    first: np.float32
+    per_unit: np.float32
+    shift: np.uint32
+
+
 @inlined
-def _looked_up(table, mean, dither, pick):
-    scaled = np.float32((mean - table.first) * table.per_unit)
+def _looked_up(packed, first, per_unit, shift, top, mean, dither, pick):
+    scaled = np.float32((mean - first) * per_unit)
     grid = np.float32(np.float64(scaled) + np.float64(dither) * DITHER)
-    row = np.int64(min(grid, np.float32(table.threshold.size // table.columns - 1)))
-    column = np.int64(pick & np.uint32(table.columns - 1))
-    cell = row * table.columns + column
-    keep = (pick >> table.shift) < table.threshold[cell]
-    return np.float32(column) if keep else np.float32(table.alias[cell])
+    mask = np.uint32((np.uint32(1) << shift) - np.uint32(1))
+    row = np.uint32(np.int32(min(grid, top)))
+    column = np.uint32(pick & mask)
+    word = packed[np.uint32((row << shift) | column)]
+    count = column if (pick >> shift) < (word >> shift) else word & mask
+    return np.float32(np.int32(count))
 
 
 @kernel
 def tabled_counts(bits, mean, low, high, counts):
-    """Fill `counts`; returns whether a mean lies beyond the tables. `mean`, `counts` are flat."""
-    last = high.first + np.float32(high.threshold.size // high.columns - 1) / high.per_unit
-    beyond = False
+    """Fill `counts`; returns whether a mean lies beyond the tables. `mean`, `counts` are flat.
+
+    All cells go by the low table first, without a branch; those of large means are done again.
+    """
+    shift, top = low.shift, np.float32((low.packed.size >> low.shift) - 1)
+    edge, largest = high.first, ZERO
+    for i in range(np.uint64(mean.size)):
+        largest = max(largest, mean[i])
+        counts[i] = _looked_up(
+            low.packed, low.first, low.per_unit, shift, top, min(mean[i], edge), *_words(bits, i)
+        )
+    if largest <= edge:
+        return False
+    top = np.float32((high.packed.size >> high.shift) - 1)
+    last = edge + top / high.per_unit
     for i in range(mean.size):
-        dither, pick = bits[i, 0], bits[i, 1]
-        if mean[i] <= high.first:
-            counts[i] = _looked_up(low, mean[i], dither, pick)
-        else:
-            beyond |= mean[i] > last
-            counts[i] = _looked_up(high, min(mean[i], last), dither, pick)
-    return beyond
+        if mean[i] > edge:
+            within = min(mean[i], last)
+            counts[i] = _looked_up(
+                high.packed, edge, high.per_unit, high.shift, top, within, *_words(bits, i)
+            )
+    return largest > last
+
+
+@inlined
+def _words(bits, i):
+    return bits[i, 0], bits[i, 1]
 
 
 @kernel
@@ -60,3 +88,18 @@ def cubed_normals(normals, counts, means, per_count, sums):
             cube *= root
             cube *= counts[i, j]
             sums[i, j] = cube * means[j]
+
+
+@kernel
+def walked(uniforms, start, low, high, factors, path):
+    """Fill `path` (seconds, columns) with the factor of the state that each column is in.
+
+    From each state the uniform of a second leads to 0 up to `low`, to 1 up to `high`, else to 2.
+    """
+    seconds, columns = path.shape
+    state = start.copy()
+    for t in range(seconds):
+        for j in range(columns):
+            now = state[j]
+            state[j] = np.int64(uniforms[t, j] > low[now]) + np.int64(uniforms[t, j] > high[now])
+            path[t, j] = factors[state[j]]

@@ -24,7 +24,8 @@ class Table(NamedTuple):
     """Alias tables of Poisson means on a grid.
 
     `means` first + row / per_unit; count of column c and row r in cell [r * columns + c];
-    `threshold` of 2**(32 - log2(columns)), uint32, and `alias`, uint8, both flat.
+    `threshold` of 2**(32 - log2(columns)), uint32, and `alias`, uint8, both flat; `packed` holds
+    both in one word, (threshold << shift) | alias, so that a look-up reads one place.
     """
 
     first: np.float32
@@ -33,6 +34,7 @@ class Table(NamedTuple):
     shift: np.uint32
     threshold: UInt[np.ndarray, " cells"]
     alias: UInt[np.ndarray, " cells"]
+    packed: UInt[np.ndarray, " cells"]
 
 
 def poisson_counts(
@@ -116,7 +118,7 @@ def _compiled_counts(
 ) -> bool:
     """`_tabled_counts`, compiled."""
     flat = np.ascontiguousarray(mean).ravel()
-    return compiled_twins().tabled_counts(_bits(rng, mean.size), flat, *_tables(), counts.ravel())
+    return compiled_twins().tabled_counts(_bits(rng, mean.size), flat, *_grids(), counts.ravel())
 
 
 def _tabled_counts(
@@ -137,7 +139,7 @@ def _tabled_counts(
 
 def _bits(rng: np.random.Generator, cells: int) -> UInt[np.ndarray, "cells 2"]:
     """Two words a cell: one rounds the mean, one picks the count."""
-    return rng.integers(0, 1 << 64, cells, dtype=np.uint64).view(np.uint32).reshape(-1, 2)
+    return rng.bit_generator.random_raw(cells).view(np.uint32).reshape(-1, 2)
 
 
 def _looked_up(
@@ -178,6 +180,13 @@ def _cubed_normals(
 
 
 @cache
+def _grids() -> tuple[Any, Any]:
+    """`_tables` in the form the compiled twin takes."""
+    grid = compiled_twins().Grid
+    return tuple(grid(t.packed, t.first, t.per_unit, t.shift) for t in _tables())  # pyright: ignore[reportReturnType]
+
+
+@cache
 def _tables() -> tuple[Table, Table]:
     """Means 0 to 8 and counts 0 to 31; means 8 to 40 and counts 0 to 127: P(more) < 1e-9."""
     return _table(0.0, 8.0, 32, 5), _table(8.0, LARGEST_TABLED_MEAN, 8, 7)
@@ -193,7 +202,21 @@ def _table(first: float, last: float, per_unit: int, log2_columns: int) -> Table
     threshold = np.concatenate([row[0] for row in rows])
     alias = np.concatenate([row[1] for row in rows])
     shift = np.uint32(log2_columns)
-    return Table(np.float32(first), np.float32(per_unit), len(counts), shift, threshold, alias)
+    packed = _packed(threshold, alias, shift)
+    return Table(
+        np.float32(first), np.float32(per_unit), len(counts), shift, threshold, alias, packed
+    )
+
+
+def _packed(
+    threshold: UInt[np.ndarray, " cells"], alias: UInt[np.ndarray, " cells"], shift: np.uint32
+) -> UInt[np.ndarray, " cells"]:
+    """Both in one word; a column that is always kept is its own alias: 2**n needs a bit more."""
+    whole = np.uint32(1 << (32 - int(shift)))
+    own = np.arange(alias.size, dtype=np.uint32) & np.uint32((1 << int(shift)) - 1)
+    is_kept = threshold >= whole
+    counts = np.where(is_kept, own, alias).astype(np.uint32)
+    return (np.where(is_kept, whole - 1, threshold).astype(np.uint32) << shift) | counts
 
 
 def _alias_row(

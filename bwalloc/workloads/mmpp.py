@@ -6,9 +6,12 @@ states, maps are integers 0 to 26, and a 27 x 27 table composes them, block by b
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from bwalloc.workloads.counts import compiled_twins
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -35,20 +38,38 @@ def mmpp(
     Azure LLM inference trace 2023, code (CC-BY-4.0); calibrated here.
     """
     seconds = int(np.ceil(clock.duration_s))
-    share = _stationary()
-    factors = (np.array(STATE_RPS) / (share @ np.array(STATE_RPS))).astype(np.float32)
-    path = factors[_states(rng, seconds, columns, share)]
+    share, factors = _law()
+    walk = _plain_walk if compiled_twins() is None else _compiled_walk
+    path = walk(rng, seconds, columns, share, factors)
     return path if clock.step_s == 1.0 else _mean_over_steps(path, clock)
 
 
-def _states(
-    rng: np.random.Generator, seconds: int, columns: int, share: Float[np.ndarray, " 3"]
-) -> Int[np.ndarray, "seconds columns"]:
-    """State (0, 1 or 2) in each second, from a stationary start."""
-    start = np.searchsorted(np.cumsum(share)[:2], rng.random(columns))
-    length = max(1, round(seconds**0.5))
-    blocks = -(-seconds // length)
-    maps = _maps(rng.random((blocks * length, columns), dtype=np.float32))
+def _compiled_walk(
+    rng: np.random.Generator,
+    seconds: int,
+    columns: int,
+    share: Float[np.ndarray, " 3"],
+    factors: Float[np.ndarray, " 3"],
+) -> Float[np.ndarray, "seconds columns"]:
+    """`_plain_walk`, compiled."""
+    start, uniforms = _drawn(rng, seconds, columns, share)
+    path = np.empty((seconds, columns), np.float32)
+    compiled_twins().walked(uniforms, start, *_thresholds(), factors, path)
+    return path
+
+
+def _plain_walk(
+    rng: np.random.Generator,
+    seconds: int,
+    columns: int,
+    share: Float[np.ndarray, " 3"],
+    factors: Float[np.ndarray, " 3"],
+) -> Float[np.ndarray, "seconds columns"]:
+    """Factor of the state (0, 1 or 2) in each second, from a stationary start."""
+    start, uniforms = _drawn(rng, seconds, columns, share)
+    length = _block_length(seconds)
+    blocks = len(uniforms) // length
+    maps = _maps(uniforms)
     reached = maps.reshape(blocks, length, columns).transpose(1, 0, 2).astype(np.intp, order="C")
     reached[0] *= 27
     for i in range(1, length):
@@ -60,7 +81,35 @@ def _states(
         entry[b] = _APPLIED.take(reached[-1, b - 1] + entry[b - 1], mode="clip")
     reached += entry
     states = _APPLIED.take(reached)
-    return states.transpose(1, 0, 2).reshape(-1, columns)[:seconds]
+    return factors[states.transpose(1, 0, 2).reshape(-1, columns)[:seconds]]
+
+
+def _drawn(
+    rng: np.random.Generator, seconds: int, columns: int, share: Float[np.ndarray, " 3"]
+) -> tuple[Int[np.ndarray, " columns"], Float[np.ndarray, "uniforms columns"]]:
+    """State before the first second, and a uniform a second, in whole blocks."""
+    start = np.searchsorted(np.cumsum(share)[:2], rng.random(columns))
+    length = _block_length(seconds)
+    whole = -(-seconds // length) * length
+    return start, rng.random((whole, columns), dtype=np.float32)
+
+
+def _block_length(seconds: int) -> int:
+    return max(1, round(seconds**0.5))
+
+
+@cache
+def _thresholds() -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]]:
+    """By state: the uniforms up to which the next state is 0, and up to which it is 1 or 0."""
+    low, high = np.cumsum(NEXT_STATE, axis=1)[:, :2].T.astype(np.float32)
+    return np.ascontiguousarray(low), np.ascontiguousarray(high)
+
+
+@cache
+def _law() -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]]:
+    """Share of time in each state, and its factor."""
+    share = _stationary()
+    return share, (np.array(STATE_RPS) / (share @ np.array(STATE_RPS))).astype(np.float32)
 
 
 def _maps(uniforms: Float[np.ndarray, "seconds columns"]) -> Int[np.ndarray, "seconds columns"]:

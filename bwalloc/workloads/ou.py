@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,9 +35,11 @@ def log_ou(
         columns: Number of independent processes.
     """
     decay = math.exp(-clock.step_s / tau_s)
-    normals = rng.standard_normal((clock.steps, columns), dtype=np.float32)
+    whole = np.empty((-(-clock.steps // BLOCK) * BLOCK, columns), np.float32)
+    normals = rng.standard_normal(out=whole[: clock.steps], dtype=np.float32)
     normals[1:] *= math.sqrt(1.0 - decay * decay)
-    paths = decaying_sum(normals, decay)
+    whole[clock.steps :] = 0.0
+    paths = decaying_sum(whole, decay)[: clock.steps]
     paths *= as_column(sd, columns) * np.float32(_sd_of_step_mean(clock.step_s / tau_s))
     return paths
 
@@ -64,14 +67,23 @@ def decaying_sum(
     if blocks * BLOCK != steps:
         padded = np.zeros((blocks * BLOCK, columns), np.float32)
         padded[:steps] = values
+    triangle, powers, last = _powers(decay)
+    sums = np.matmul(triangle, padded.reshape(blocks, BLOCK, columns))
+    if blocks > 1:
+        ends = decaying_sum(sums[:-1, -1], last)
+        sums[1:] += powers * ends[:, None, :]
+    return sums.reshape(-1, columns)[:steps]
+
+
+@lru_cache(maxsize=256)
+def _powers(
+    decay: float,
+) -> tuple[Float[np.ndarray, "block block"], Float[np.ndarray, "block 1"], float]:
+    """The triangle of powers of `decay`, its powers 1 to `BLOCK`, and the last one."""
     powers = decay ** np.arange(BLOCK + 1)
     lags = np.arange(BLOCK)[:, None] - np.arange(BLOCK)[None, :]
     triangle = np.where(lags >= 0, powers[np.maximum(lags, 0)], 0.0).astype(np.float32)
-    sums = np.matmul(triangle, padded.reshape(blocks, BLOCK, columns))
-    if blocks > 1:
-        ends = decaying_sum(sums[:-1, -1], float(powers[-1]))
-        sums[1:] += powers[1:, None].astype(np.float32) * ends[:, None, :]
-    return sums.reshape(-1, columns)[:steps]
+    return triangle, powers[1:, None].astype(np.float32), float(powers[-1])
 
 
 def _sd_of_step_mean(ratio: float) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.workloads.churn import client_churn
-from bwalloc.workloads.columns import Column, as_column, check_column, check_words
+from bwalloc.workloads.columns import Column, as_column, as_slice, check_column, check_words
 from bwalloc.workloads.mmpp import mmpp
 from bwalloc.workloads.ou import log_ou, mean_one
 from bwalloc.workloads.seasons import SEASONS, season_factors
@@ -117,13 +117,14 @@ def draw_intensity(
     intensity = clock.between_knots(rates * levels)
     if chat.size and spec.chat_fast_sd:
         logs = log_ou(part["fast"], clock, spec.chat_fast_sd, spec.fast_tau_s, chat.size)
-        intensity[:, chat] *= mean_one(logs, spec.chat_fast_sd)
+        intensity[:, as_slice(chat)] *= mean_one(logs, spec.chat_fast_sd)
     if code.size:
-        intensity[:, code] *= mmpp(part["mmpp"], clock, code.size)
+        intensity[:, as_slice(code)] *= mmpp(part["mmpp"], clock, code.size)
     if spec.surges_per_day:
-        before = intensity[:, steady].copy()
+        before = intensity[:, steady]
         multiply_by_surges(part["surges"], intensity, clock, spec.surges_per_day, spec.surge_scale)
-        intensity[:, steady] = before
+        if steady.size:
+            intensity[:, steady] = before
     return intensity
 
 

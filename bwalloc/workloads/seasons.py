@@ -68,12 +68,21 @@ def season_factors(
         clock: Steps at whose start the factors hold.
     """
     factors = np.ones((clock.steps, len(names)), np.float32)
-    hours = clock.local_hours(as_column(utc_offset_h, len(names))) - 0.5
-    for column, name in enumerate(names):
+    offsets = as_column(utc_offset_h, len(names)).tolist()
+    kinds: dict[tuple[str, float], list[int]] = {}
+    for column, kind in enumerate(zip(names, offsets, strict=True)):
+        kinds.setdefault(kind, []).append(column)
+    for (name, offset), columns in kinds.items():
         if name != "flat":
-            before = np.floor(hours[:, column])
-            part = (hours[:, column] - before).astype(np.float32)
-            index = before.astype(np.intp) % 168
-            week = _week(name)
-            factors[:, column] = week[index] + part * (week[(index + 1) % 168] - week[index])
+            factors[:, columns] = _path(name, offset, clock)[:, None]
     return factors
+
+
+def _path(name: str, offset_h: float, clock: Clock) -> Float[np.ndarray, " steps"]:
+    """The factors of one season at one place."""
+    hours = clock.local_hours(np.array([offset_h], np.float32))[:, 0] - 0.5
+    before = np.floor(hours)
+    part = (hours - before).astype(np.float32)
+    index = before.astype(np.intp) % 168
+    week = _week(name)
+    return week[index] + part * (week[(index + 1) % 168] - week[index])

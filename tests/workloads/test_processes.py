@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from bwalloc.errors import WorkloadError
+from bwalloc.workloads import counts
+from bwalloc.workloads import mmpp as mmpp_module
 from bwalloc.workloads.churn import client_churn
 from bwalloc.workloads.clock import Clock
 from bwalloc.workloads.mmpp import STATE_RPS, mmpp
@@ -95,3 +97,14 @@ def test_a_clock_without_time_is_refused_and_knots_cover_all_steps():
     clock = Clock(601, 1.0, 3.0)
     line = clock.knots().times_s()[:, None].astype(np.float32)
     np.testing.assert_allclose(clock.between_knots(line)[:, 0], clock.times_s(), rtol=1e-5)
+
+
+@pytest.mark.skipif(counts.compiled_twins() is None, reason="needs numba")
+@pytest.mark.parametrize("step_s", [1.0, 2.5])
+def test_the_compiled_walk_gives_the_same_path_bit_for_bit(monkeypatch, step_s):
+    clock = Clock(977, step_s)
+    compiled = mmpp(np.random.default_rng(3), clock, 5)
+    monkeypatch.setattr(mmpp_module, "compiled_twins", lambda: None)
+
+    np.testing.assert_array_equal(compiled, mmpp(np.random.default_rng(3), clock, 5))
+    assert 3 == len(np.unique(mmpp(np.random.default_rng(3), Clock(977), 5)))
