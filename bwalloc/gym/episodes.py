@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bwalloc.errors import ScenarioError, unknown_name
-from bwalloc.scenario import SPLITS, Scenario, draw_world, find, load_scenario
+from bwalloc.scenario import SPLITS, Scenario, draw_world, load_template
 
 if TYPE_CHECKING:
-    from bwalloc.scenario import World
+    from bwalloc.scenario import Template, World
 
 OPTIONS = ("split", "start", "overrides")
-_DRAWN = re.compile(r"^\[random\]", re.MULTILINE)
 SEEDS = 2**31
 """Episodes without a given seed are drawn below this."""
 
@@ -36,15 +34,33 @@ class Catalogue:
     """The scenario of an environment, with overrides for single episodes."""
 
     def __init__(
-        self, env: str, overrides: Mapping[str, Any] | None, split: str, envs: Path | None
+        self,
+        env: str | Scenario,
+        overrides: Mapping[str, Any] | None,
+        split: str,
+        envs: Path | None,
     ) -> None:
-        """Load the environment; raises what `load_scenario` raises."""
+        """Load the environment; raises what `load_scenario` raises.
+
+        A scenario that is built already is taken as it is, and no overrides with it.
+        """
         if split not in SPLITS:
             raise unknown_name(kind="split", name=split, known=SPLITS, remedy="Pick one.")
-        self.env, self.split, self.envs = env, split, envs
+        self.split, self.envs = split, envs
         self.overrides = dict(overrides or {})
-        self.scenario = self._load({})
-        self.is_drawn = _DRAWN.search(find(env, envs).read_text(encoding="utf-8")) is not None
+        self.template: Template | None = None
+        if isinstance(env, Scenario):
+            self.env, self.scenario, self.is_built = env.slug, env, True
+            self._refuse_overrides(self.overrides)
+            return
+        self.env, self.is_built = env, False
+        self.template = self._load({})
+        self.scenario = self.template.usual
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether every episode plays a network of its own; `scenario` then stands for all."""
+        return self.template is not None and self.template.is_drawn
 
     def choose(self, seed: int, options: Mapping[str, Any] | None) -> Choice:
         """The episode that `reset(seed=, options=)` asks for.
@@ -68,10 +84,11 @@ class Catalogue:
         Raises:
             ScenarioError: The overrides change the size of observations or actions.
         """
-        if not choice.overrides and not self.is_drawn:
+        self._refuse_overrides(choice.overrides)
+        if self.template is None:
             return self.scenario
-        drawn = {"random.seed": choice.seed} if self.is_drawn else {}
-        scenario = self._load({**drawn, **choice.overrides})
+        template = self._load(choice.overrides) if choice.overrides else self.template
+        scenario = template.scenario(choice.split, choice.seed)
         if scenario.sizes != self.scenario.sizes:
             msg = (
                 f"reset(options=...): {dict(choice.overrides)} changes the size of the spaces from "
@@ -80,8 +97,16 @@ class Catalogue:
             raise ScenarioError(msg)
         return scenario
 
-    def _load(self, more: Mapping[str, Any]) -> Scenario:
-        return load_scenario(self.env, overrides={**self.overrides, **more}, envs=self.envs)
+    def _refuse_overrides(self, overrides: Mapping[str, Any]) -> None:
+        if self.is_built and overrides:
+            msg = (
+                f"overrides {dict(overrides)}: the scenario '{self.env}' is built already; pass "
+                "them to load_scenario, or name the environment instead."
+            )
+            raise ScenarioError(msg)
+
+    def _load(self, more: Mapping[str, Any]) -> Template:
+        return load_template(self.env, overrides={**self.overrides, **more}, envs=self.envs)
 
 
 def world_of(scenario: Scenario, choice: Choice) -> World:

@@ -35,7 +35,7 @@ class CloudEdgeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
 
     Args:
         num_envs: number of episodes.
-        env, split, overrides, envs: as in `CloudEdgeEnv`.
+        env, split, overrides, envs: as in `CloudEdgeEnv`; `env` may be a scenario.
         threads: threads that share the batch.
         autoreset_mode: `SAME_STEP` or `DISABLED`.
         render_mode: None only; render a single environment instead.
@@ -44,7 +44,7 @@ class CloudEdgeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
     def __init__(
         self,
         num_envs: int = 1,
-        env: str = "metro-inference",
+        env: str | Scenario = "metro-inference",
         *,
         split: str = "train",
         overrides: Mapping[str, Any] | None = None,
@@ -165,7 +165,7 @@ class CloudEdgeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
             for column, choice in enumerate(self.choices)
             if choice is not None
         }
-        self.lanes = _lanes(self.num_envs, scenarios, self.threads) if scenarios else []
+        self.lanes = self._lanes(scenarios) if scenarios else []
         for lane, engine_state in zip(self.lanes, kept["lanes"], strict=True):
             lane.engine.set_state(engine_state)
 
@@ -196,7 +196,7 @@ class CloudEdgeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
             c: self.catalogue.scenario_of(choice) for c, choice in chosen.items() if choice
         }
         if not self.lanes:
-            self.lanes = _lanes(self.num_envs, scenarios, self.threads)
+            self.lanes = self._lanes(scenarios)
         for lane in self.lanes:
             mine = [column for column in lane.columns.tolist() if column in chosen]
             if not mine:
@@ -209,6 +209,15 @@ class CloudEdgeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
             choice = self.choices[column]
             if choice and self.mode is AutoresetMode.SAME_STEP and not self.catalogue.is_drawn:
                 self.worlds.order(choice.split, self.coming[column])
+
+    def _lanes(self, scenarios: dict[int, Scenario]) -> list[Lane]:
+        """One lane for all columns if they share a network for good, else one each."""
+        first = scenarios[0]
+        shared = all(scenario.digest == first.digest for scenario in scenarios.values())
+        if shared and not self.catalogue.is_drawn:
+            engine = Engine(first, self.num_envs, threads=self.threads)
+            return [Lane(np.arange(self.num_envs), engine)]
+        return [Lane(np.array([column]), Engine(scenarios[column], 1)) for column in scenarios]
 
     def _world(self, scenario: Scenario, choice: Choice | None) -> World:
         assert choice is not None
@@ -266,14 +275,6 @@ class Lane:
 
 
 _MOVING = ("generators", "choices", "coming")
-
-
-def _lanes(num_envs: int, scenarios: dict[int, Scenario], threads: int) -> list[Lane]:
-    """One lane for all columns if they share a scenario, else one each."""
-    first = scenarios[0]
-    if all(scenario.digest == first.digest for scenario in scenarios.values()):
-        return [Lane(np.arange(num_envs), Engine(first, num_envs, threads=threads))]
-    return [Lane(np.array([column]), Engine(scenarios[column], 1)) for column in range(num_envs)]
 
 
 def _joined(infos: list[dict[str, Any]]) -> dict[str, Any]:
