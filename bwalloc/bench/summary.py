@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +10,8 @@ from bwalloc.bench import statistics
 from bwalloc.bench.compare import Comparison
 from bwalloc.bench.players import LEGACY, kind_of
 from bwalloc.bench.tasks import scenario_of
+from bwalloc.provenance import PACKAGES, commit, versions
 from bwalloc.sim.play import Played
-
-PACKAGES = ("bwalloc", "numpy", "highspy", "networkx", "numba")
 
 
 def summarise(comparison: Comparison) -> dict[str, Any]:
@@ -99,32 +95,10 @@ def document(command: str, results: list[dict[str, Any]], inputs: dict[str, Any]
         "schema": 1,
         "command": command,
         "commit": commit(),
-        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        "versions": versions(*PACKAGES),
         "input": inputs,
         "results": results,
     }
-
-
-def commit() -> str | None:
-    """The commit of the checkout this runs from, or None."""
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> float:

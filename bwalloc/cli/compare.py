@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,12 +12,13 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bwalloc.bench.compare import Comparison, compare
+from bwalloc.bench.compare import Comparison, check, compare
+from bwalloc.bench.players import LEGACY
 from bwalloc.bench.summary import document, summarise
-from bwalloc.bench.tasks import scenario_of
+from bwalloc.bench.tasks import Setting, scenario_of
 from bwalloc.cli.command import command_line
+from bwalloc.cli.outputs import check_outputs, write_json, writing
 from bwalloc.errors import BwallocError
-from bwalloc.files import write_atomically
 from bwalloc.scenario import trace_statistics
 
 INTERRUPTED = 130
@@ -33,6 +31,7 @@ def run(
     episodes: int = 12,
     seed: int = 0,
     trace: Annotated[tuple[str, ...], Parameter(help="CLASS=PATH", negative="")] = (),
+    columns: Annotated[str, Parameter(help="time=NAME,context=NAME,generated=NAME")] = "",
     max_decide_ms: float | None = None,
     jobs: int = 0,
     envs: Path | None = None,
@@ -49,6 +48,7 @@ def run(
         episodes: number of episodes.
         seed: first seed.
         trace: request traces that drive a class, as CLASS=PATH.
+        columns: what the columns of the traces are called; as in Azure's by default.
         max_decide_ms: leave out allocators whose median decision takes longer.
         jobs: processes; one per core by default.
         envs: a folder with environments of your own.
@@ -58,24 +58,21 @@ def run(
     if not env:
         msg = "Name at least one environment: bwalloc compare metro-inference (bwalloc envs list)."
         raise BwallocError(msg)
-    names = [name.strip() for name in allocators.split(",") if name.strip()]
-    traces = dict(_trace(text) for text in trace)
-    comparisons = []
+    if jobs < 0:
+        msg = f"--jobs {jobs}: expected a number of processes, or 0 for one per core."
+        raise BwallocError(msg)
+    check_outputs(json=json_file, report=report)
+    names = _split(allocators) or None
+    settings: dict[str, Any] = {"split": split, "episodes": episodes, "seed": seed, "envs": envs}
+    settings["traces"] = dict(_pair("trace", text, "inference=requests.csv") for text in trace)
+    settings["columns"] = dict(_pair("columns", text, "time=at") for text in _split(columns))
     for name in env:
-        comparison = _compare_one(
-            name,
-            allocators=names or None,
-            split=split,
-            episodes=episodes,
-            seed=seed,
-            traces=traces,
-            envs=envs,
-            max_decide_ms=max_decide_ms,
-            jobs=jobs or os.cpu_count() or 1,
-        )
-        comparisons.append(comparison)
-        if comparison.interrupted:
-            break
+        check(Setting(name, **settings), names, max_decide_ms)
+    comparisons: list[Comparison] = []
+    for name in env:
+        if not any(one.interrupted for one in comparisons):
+            options = {**settings, "allocators": names, "max_decide_ms": max_decide_ms}
+            comparisons.append(_compare_one(name, jobs=jobs or os.cpu_count() or 1, **options))
     return _publish(comparisons, json_file, report)
 
 
@@ -92,7 +89,13 @@ def _compare_one(name: str, **options: Any) -> Comparison:
 
 def _publish(comparisons: list[Comparison], json_file: Path | None, report: Path | None) -> int:
     """Print and write what was finished; 130 after Ctrl-C."""
-    finished = [one for one in comparisons if "static-peak" in one.played]
+    finished = [one for one in comparisons if LEGACY in one.played]
+    is_interrupted = any(one.interrupted for one in comparisons)
+    if is_interrupted:
+        kept = sum(len(one.played) for one in finished)
+        print(f"bwalloc: interrupted; {kept} allocators had finished", file=sys.stderr)
+    if not finished:
+        return INTERRUPTED
     command = command_line()
     inputs: dict[str, Any] = {}
     for one in finished:
@@ -101,14 +104,13 @@ def _publish(comparisons: list[Comparison], json_file: Path | None, report: Path
     for result in whole["results"]:
         _print(result)
     if json_file:
-        with _writing(json_file):
-            write_atomically(json_file, json.dumps(whole, indent=1).encode())
+        write_json(json_file, whole)
         print(f"results: {json_file}")
     if report:
-        with _writing(report):
+        with writing(report):
             _report(report, whole, finished)
         print(f"report: {report}")
-    return INTERRUPTED if any(one.interrupted for one in comparisons) else 0
+    return INTERRUPTED if is_interrupted else 0
 
 
 def _report(path: Path, whole: dict[str, Any], finished: list[Comparison]) -> None:
@@ -134,21 +136,18 @@ def _winner(result: dict[str, Any]) -> str:
     return max(nets, key=nets.__getitem__)
 
 
-def _trace(text: str) -> tuple[str, str]:
-    traffic_class, equals, path = text.partition("=")
-    if not equals or not path:
-        msg = f"--trace {text}: expected CLASS=PATH, for example --trace inference=requests.csv."
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _pair(option: str, text: str, example: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals and value):
+        msg = (
+            f"--{option} {text}: expected a name, = and a value, for example --{option} {example}."
+        )
         raise BwallocError(msg)
-    return traffic_class, path
-
-
-@contextmanager
-def _writing(path: Path) -> Generator[None]:
-    try:
-        yield
-    except OSError as error:
-        msg = f"Cannot write '{path}' ({error.strerror}): name a file in a folder you may write to."
-        raise BwallocError(msg) from None
+    return key, value
 
 
 def _print(result: dict[str, Any]) -> None:

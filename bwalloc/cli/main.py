@@ -14,6 +14,7 @@ from bwalloc.errors import BwallocError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+LESS = "ask for fewer episodes, intervals, substeps or demands."
 
 app = App(
     name="bwalloc",
@@ -24,6 +25,8 @@ app.command("bwalloc.cli.envs:app", name="envs")
 app.command("bwalloc.cli.compare:run", name="compare")
 app.command("bwalloc.cli.record:run", name="record")
 app.command("bwalloc.cli.train:run", name="train")
+app.command("bwalloc.cli.export:run", name="export")
+app.command("bwalloc.cli.verify:run", name="verify")
 app.command("bwalloc.cli.bench:app", name="bench")
 
 
@@ -35,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = app(given, exit_on_error=False, print_error=False, result_action="return_value")
     except (BwallocError, CycloptsError) as error:
         print(f"bwalloc: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except MemoryError as error:
+        print(f"bwalloc: Out of memory ({error}); {LESS}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("bwalloc: interrupted", file=sys.stderr)

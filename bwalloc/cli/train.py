@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import Progress
 
+from bwalloc.cli.command import command_line
 from bwalloc.cli.extras import needing
 from bwalloc.errors import BwallocError, unknown_name
 
@@ -60,8 +62,9 @@ def run(
     weights = None if init is None else _initial_weights(init, chosen)
     with _Screen(chosen, out) as screen:
         folder = train(
-            chosen, out, minutes=minutes, device=device, init=weights, listener=screen, envs=envs
-        )
+            chosen, out, minutes=minutes, device=device, init=weights, listener=screen, envs=envs,
+            command=command_line(),
+        )  # fmt: skip
     best = folder.best
     if best:
         print(
@@ -74,8 +77,8 @@ def run(
 def _check(algo: str | None, minutes: float | None, device: str, has_cuda: bool) -> None:
     if algo is not None and algo not in ALGORITHMS:
         raise unknown_name(kind="algorithm", name=algo, known=ALGORITHMS, remedy="Pick one.")
-    if minutes is not None and minutes <= 0:
-        msg = f"--minutes {minutes}: expected more than 0."
+    if minutes is not None and not 0 < minutes < math.inf:
+        msg = f"--minutes {minutes:g}: expected a finite number above 0."
         raise BwallocError(msg)
     if device.startswith("cuda") and not has_cuda:
         msg = f"--device {device}: this torch sees no CUDA device; use --device cpu."

@@ -21,8 +21,18 @@ if TYPE_CHECKING:
 
     from bwalloc.learn.validation import Score
 
-RECIPE, PROGRESS, STATE = "recipe.toml", "progress.jsonl", "state.json"
+RECIPE, PROGRESS, STATE, ORIGIN = "recipe.toml", "progress.jsonl", "state.json", "origin.json"
 BEST, CHECKPOINT = "best.safetensors", "checkpoint.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a run was started: the command, and what it ran on."""
+
+    command: str
+    hardware: str
+    commit: str | None
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,19 @@ class RunFolder:
         else:
             write_atomically(file, recipe_toml(recipe).encode())
         self.points = [Point(**row) for row in _lines(path / PROGRESS)]
+
+    def note_origin(self, origin: Origin) -> None:
+        """Store how the run was started; a run that goes on keeps what it was started by."""
+        if not (self.path / ORIGIN).exists():
+            text = json.dumps(asdict(origin), indent=1) + "\n"
+            write_atomically(self.path / ORIGIN, text.encode())
+
+    def origin(self) -> Origin:
+        """How the run was started; where it was not noted, hardly anything."""
+        file = self.path / ORIGIN
+        if not file.exists():
+            return Origin("", "", None, {})
+        return Origin(**json.loads(file.read_text(encoding="utf-8")))
 
     @property
     def best(self) -> Point | None:

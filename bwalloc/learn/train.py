@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from bwalloc.allocate.learned import Policy
-from bwalloc.learn.run import Point, RunFolder
+from bwalloc.learn.run import Origin, Point, RunFolder
 from bwalloc.learn.validation import Validation
+from bwalloc.provenance import PACKAGES, commit, machine, versions
 from bwalloc.scenario import load_scenario
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from bwalloc.learn.recipe import Recipe
     from bwalloc.scenario import Scenario
 
+LEARNERS = ("torch", "stable-baselines3")
 SMOOTHED = 50
 """Updates averaged for the money of training that is shown."""
 SAVE_EVERY_S = 30.0
@@ -71,6 +73,7 @@ def train(
     init: Mapping[str, np.ndarray] | None = None,
     listener: Listener | None = None,
     envs: Path | None = None,
+    command: str = "",
 ) -> RunFolder:
     """Train a policy; a folder that holds a checkpoint of the same recipe is gone on with.
 
@@ -82,12 +85,14 @@ def train(
         init: weights to start from instead of random ones.
         listener: hears of every update.
         envs: a folder with environments of your own.
+        command: what to type to run this again, for the record.
 
     Returns:
         The run folder, whose `best` is the kept policy.
     """
     scenario = load_scenario(recipe.env, envs=envs)
     folder = RunFolder(out, recipe)
+    folder.note_origin(Origin(command, machine(), commit(), versions(*PACKAGES, *LEARNERS)))
     trainer = make_trainer(scenario, recipe, device, init)
     session = _Session(recipe, scenario, folder, trainer, minutes, listener)
     session.run()

@@ -1,0 +1,187 @@
+"""The card of an agent: what it is, what it earned on episodes nobody tuned on, where it breaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bwalloc.bench import statistics
+from bwalloc.bench.compare import compare
+from bwalloc.bench.players import RULES
+from bwalloc.bench.summary import summarise
+from bwalloc.bench.tasks import scenario_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bwalloc.bench.compare import Progress
+    from bwalloc.serve import Manifest
+
+EPISODES = 40
+"""Test episodes of the published scores."""
+WORSE = 0.02
+"""Share of the best rule's money by which a shift may be lost before the card warns of it."""
+SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftScore:
+    """Money under one shift, USD per hour; `gain` over the rule that is best under it, paired."""
+
+    name: str
+    episodes: int
+    agent: float
+    rule: str
+    best: float
+    gain: statistics.Interval
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the agent is worse than the best rule by more than `WORSE`."""
+        return self.gain.mean < -WORSE * abs(self.best)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What an agent earned: the result of a comparison on the test split, and every shift."""
+
+    agent: str
+    result: dict[str, Any]
+    shifts: Sequence[ShiftScore]
+
+
+def scores_of(
+    agent: Path,
+    env: str,
+    *,
+    episodes: int = EPISODES,
+    jobs: int = 1,
+    envs: Path | None = None,
+    progress: Progress | None = None,
+) -> Scores:
+    """Play a bundle beside all classical rules, on the test split and under every shift.
+
+    Args:
+        agent: folder of the bundle.
+        env: the environment.
+        episodes: of the test split; every shift gets a quarter as many, at least 2.
+        jobs: processes.
+        envs: a folder with environments of your own.
+        progress: as in `compare`.
+    """
+    name = f"{agent}/"
+    told: dict[str, Any] = {"jobs": jobs, "progress": progress, "envs": envs}
+    rules = [*RULES, name]
+    test = compare(env, allocators=rules, split="test", episodes=episodes, **told)
+    names = [shift.name for shift in scenario_of(test.setting).workload.shifts]
+    shifts: list[ShiftScore] = []
+    if names:
+        each = max(2, episodes // 4)
+        ood = compare(env, allocators=rules, split="ood", episodes=each * len(names), **told)
+        result = summarise(ood)
+        shifts = [_shift(result, name, shift, row, len(names)) for row, shift in enumerate(names)]
+    return Scores(name, summarise(test), shifts)
+
+
+def card_text(manifest: Manifest, scores: Scores | None, command: str) -> str:
+    """The card, Markdown; `command` is what exported the bundle."""
+    made = manifest.training
+    lines = [
+        f"# {manifest.name}",
+        "",
+        f"Decides rates for `{manifest.environment}`; a correction of the tuned rule `forecast`.",
+        f"It fits any network (`{manifest.network}`), and is measured on this one only.",
+        "",
+        "## Scores",
+        "",
+        *(_scores(scores) if scores else ["Not measured: exported with `--episodes 0`."]),
+        "",
+        "## How it was made",
+        "",
+        f"- Algorithm `{made.algorithm}`, seed {made.seed}, {made.steps:,} intervals of single "
+        f"episodes, {made.seconds / 60:.1f} minutes on {made.hardware or 'an unknown machine'}.",
+        "- Trained on the train split, chosen on the validation split; the test and ood splits "
+        "were played once, for this card.",
+        f"- Trained by `{made.command or 'unknown'}`, exported by `{command}`.",
+        f"- Commit `{made.commit or 'unknown'}`; "
+        + ", ".join(f"{name} {version}" for name, version in sorted(made.versions.items()))
+        + ".",
+        "",
+        "## Limits",
+        "",
+        "- What it does on other networks and workloads is not measured; compare before use: "
+        "`bwalloc compare ENV --allocators AGENT,constant,forecast,guarantee`.",
+        "- It decides rates only; it orders no capacity.",
+        "- Rates never exceed a link, whatever the network answers: `decode` is part of it.",
+        *_warnings(scores),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _scores(scores: Scores) -> list[str]:
+    result = scores.result
+    rows = result["allocators"]
+    ranked = sorted(rows, key=lambda name: -rows[name]["net_usd_per_h"]["mean"])
+    shown = [name for name in ranked if rows[name]["kind"] != "reference"][:SHOWN]
+    lines = [
+        f"{result['episodes']} episodes of the {result['split']} split, 95 % intervals over "
+        "episodes, gains paired by episode.",
+        "",
+        "| allocator | net $/h | regret | gain over the best rule, $/h |",
+        "|---|---|---|---|",
+        f"| bound | {_range(result['bound']['net_usd_per_h'], '.2f')} | 0 | |",
+    ]
+    for name in shown:
+        row = rows[name]
+        title = "**this agent**" if name == scores.agent else f"`{name}`"
+        gain = _range(row["gain_over_best_classical_usd_per_h"], "+.2f")
+        regret = _range(row["regret"], ".3f")
+        lines.append(f"| {title} | {_range(row['net_usd_per_h'], '.2f')} | {regret} | {gain} |")
+    if not scores.shifts:
+        return lines
+    lines += [
+        "",
+        "Shifts that it never trained on (`ood` split); the best rule is the best under the shift.",
+        "",
+        "| shift | episodes | agent, $/h | best rule | its $/h | gain, $/h |",
+        "|---|---|---|---|---|---|",
+    ]
+    for shift in scores.shifts:
+        gain = f"{shift.gain.mean:+.2f} ({shift.gain.lo:+.2f} to {shift.gain.hi:+.2f})"
+        lines.append(
+            f"| {shift.name} | {shift.episodes} | {shift.agent:.2f} | `{shift.rule}` "
+            f"| {shift.best:.2f} | {gain} |"
+        )
+    return lines
+
+
+def _warnings(scores: Scores | None) -> list[str]:
+    lost = [shift for shift in scores.shifts if shift.is_lost] if scores else []
+    return [
+        f"- Under `{shift.name}` it earns {-shift.gain.mean:.2f} $/h less than `{shift.rule}`; "
+        "watch the features that leave the range of the train split, and fall back to the rule."
+        for shift in lost
+    ]
+
+
+def _range(interval: dict[str, float], form: str) -> str:
+    mean, low, high = (format(interval[key], form) for key in ("mean", "lo", "hi"))
+    return f"{mean} ({low} to {high})"
+
+
+def _shift(result: dict[str, Any], agent: str, shift: str, row: int, count: int) -> ShiftScore:
+    """Episode `seed` of the ood split has shift `seed % count`."""
+    chosen = [one for one in result["episode_results"] if one["seed"] % count == row]
+    kinds = {name: entry["kind"] for name, entry in result["allocators"].items()}
+    money = {
+        name: np.array([one["net_usd_per_h"][name] for one in chosen])
+        for name, kind in kinds.items()
+        if kind == "classical" or name == agent
+    }
+    mine = money.pop(agent)
+    rule = max(money, key=lambda name: float(money[name].mean()))
+    gain = statistics.paired_gain(mine, money[rule])
+    return ShiftScore(shift, len(chosen), float(mine.mean()), rule, float(money[rule].mean()), gain)

@@ -1,0 +1,168 @@
+"""`bwalloc export`: from a run folder to a bundle that needs no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress
+
+from bwalloc.cli.command import command_line
+from bwalloc.cli.extras import needing
+from bwalloc.errors import BwallocError
+from bwalloc.files import write_atomically
+
+if TYPE_CHECKING:
+    from bwalloc.bench.card import Scores
+    from bwalloc.learn.run import RunFolder
+    from bwalloc.serve import Manifest
+    from bwalloc.serve.manifest import Training
+
+GOLDEN_DECISIONS = 32
+
+
+def run(
+    run_folder: Path,
+    *,
+    out: Path,
+    episodes: int = 40,
+    jobs: int = 0,
+    sign_key: Path | None = None,
+    envs: Path | None = None,
+) -> None:
+    """Export the best policy of a run, measure it on the test split, and write its card.
+
+    Args:
+        run_folder: what `bwalloc train` wrote.
+        out: folder of the bundle; its name is the agent's.
+        episodes: of the test split for the card, and a quarter as many per shift; 0 plays none.
+        jobs: processes; one per core by default.
+        sign_key: Ed25519 private key (PEM) to sign the manifest with.
+        envs: a folder with environments of your own.
+    """
+    if episodes < 0 or episodes == 1:
+        msg = f"--episodes {episodes}: expected 0, or at least 2."
+        raise BwallocError(msg)
+    with needing("learn", "export"):
+        for name in ("torch", "onnx", "onnxscript"):
+            import_module(name)
+    parts, manifest = _parts(run_folder, out.resolve().name, envs)
+    scores = None
+    if episodes:
+        scores = _scored(parts, manifest, episodes, jobs or os.cpu_count() or 1, envs)
+    _write(out, parts, manifest, scores, sign_key)
+    print(f"exported: {out} ({sum(map(len, parts.values())) / 1e3:.0f} kB)")
+    if scores:
+        gain = scores.result["allocators"][scores.agent]["gain_over_best_classical_usd_per_h"]
+        rule = scores.result["best_classical"]
+        print(
+            f"test split, {episodes} episodes: {gain['mean']:+.2f} $/h "
+            f"({gain['lo']:+.2f} to {gain['hi']:+.2f}) over {rule}"
+        )
+    print(f"Next: bwalloc verify {out}{'' if os.sep in str(out) else os.sep}")
+
+
+def _parts(path: Path, name: str, envs: Path | None) -> tuple[dict[str, bytes], Manifest]:
+    """Every part but the card, and the manifest that lists none yet."""
+    from bwalloc.learn.export.decisions import decisions_of
+    from bwalloc.learn.export.onnx import onnx_of
+    from bwalloc.learn.recipe import recipe_toml
+    from bwalloc.learn.run import RunFolder, policy_of_run
+    from bwalloc.scenario import load_scenario
+    from bwalloc.serve import manifest as part
+    from bwalloc.serve.golden import golden_bytes
+    from bwalloc.tensors import tensors_to_bytes
+
+    _, recipe = policy_of_run(path, {})
+    scenario = load_scenario(recipe.env, envs=envs)
+    base = {key: dict(scenario.tuned.get(key, {})) for key in ("forecast", "action")}
+    policy, _ = policy_of_run(path, base)
+    decisions = decisions_of(scenario, policy, GOLDEN_DECISIONS)
+    architecture = asdict(policy.architecture)
+    parts = {
+        part.ONNX: onnx_of(policy, decisions[-1]),
+        part.WEIGHTS: tensors_to_bytes(policy.weights),
+        part.GOLDEN: golden_bytes(decisions),
+        part.ARCHITECTURE: json.dumps(architecture, indent=1).encode() + b"\n",
+        part.RECIPE: recipe_toml(recipe).encode(),
+    }
+    manifest = part.Manifest(
+        schema=1,
+        name=name,
+        environment=scenario.id,
+        digest=scenario.digest,
+        features=part.feature_hash(),
+        tuned=base,
+        training=_training(RunFolder(path, recipe)),
+        files={},
+        **architecture,
+    )
+    return parts, manifest
+
+
+def _training(folder: RunFolder) -> Training:
+    from bwalloc.serve.manifest import Training
+
+    best, origin, recipe = folder.best, folder.origin(), folder.recipe
+    return Training(
+        algorithm=recipe.algorithm,
+        steps=best.steps if best else 0,
+        seconds=best.seconds if best else 0.0,
+        seed=recipe.seed,
+        command=origin.command,
+        hardware=origin.hardware,
+        commit=origin.commit,
+        versions=origin.versions,
+    )
+
+
+def _scored(
+    parts: dict[str, bytes], manifest: Manifest, episodes: int, jobs: int, envs: Path | None
+) -> Scores:
+    """Play a draft of the bundle."""
+    from bwalloc.bench.card import scores_of
+
+    hidden = not sys.stderr.isatty()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Progress(console=Console(stderr=True), transient=True, disable=hidden) as bar,
+    ):
+        task = bar.add_task("scores", total=None)
+
+        def tell(what: str, done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, description=f"scores: {what}")
+
+        draft = Path(folder) / manifest.name
+        _write(draft, parts, manifest, None, None)
+        return scores_of(
+            draft, manifest.environment, episodes=episodes, jobs=jobs, envs=envs, progress=tell
+        )
+
+
+def _write(
+    out: Path,
+    parts: dict[str, bytes],
+    manifest: Manifest,
+    scores: Scores | None,
+    sign_key: Path | None,
+) -> None:
+    from bwalloc.bench.card import card_text
+    from bwalloc.serve import write_bundle
+    from bwalloc.serve.manifest import CARD, SIGNATURE, entry_of
+    from bwalloc.serve.signature import sign
+
+    whole = {**parts, CARD: card_text(manifest, scores, command_line()).encode()}
+    listed = manifest.model_copy(
+        update={"files": {name: entry_of(data) for name, data in sorted(whole.items())}}
+    )
+    signature = sign(listed.to_bytes(), sign_key) if sign_key else None
+    write_bundle(out, listed, whole)
+    if signature is not None:
+        write_atomically(out / SIGNATURE, signature)
