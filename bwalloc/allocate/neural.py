@@ -98,9 +98,17 @@ class Graph:
         return (demands * like(self.share, demands)).sum(1)[:, None]
 
 
-def layer_shapes(architecture: Architecture) -> dict[str, tuple[int, int]]:
-    """Layers by name, (channels out, channels in); each has a weight and a bias."""
-    h, sizes = architecture.hidden, {kind: len(table) for kind, table in TABLES.items()}
+def layer_shapes(
+    architecture: Architecture, inputs: Mapping[str, int] | None = None
+) -> dict[str, tuple[int, int]]:
+    """Layers by name, (channels out, channels in); each has a weight and a bias.
+
+    Args:
+        architecture: what is built.
+        inputs: channels in by kind of row; those of `TABLES`, unless other features are seen.
+    """
+    h = architecture.hidden
+    sizes = inputs or {kind: len(table) for kind, table in TABLES.items()}
     shapes = {
         "demand.in": (h, sizes["demands"] + sizes["globals"]),
         "tunnel.in": (h, sizes["tunnels"] + h),
@@ -158,10 +166,16 @@ def embed(
 
 def act(weights: Weights, embedding: Embedding, graph: Graph) -> Array:
     """The action in (-1, 1), (demands, 3 + tunnels, B), as `Correction` takes it."""
+    answer = answered(weights, embedding, graph)
+    return namespace(answer).tanh(answer)
+
+
+def answered(weights: Weights, embedding: Embedding, graph: Graph) -> Array:
+    """The action before it is squashed, (demands, 3 + tunnels, B)."""
     xp = namespace(embedding.demands)
     per_demand = xp.swapaxes(_linear(weights, "demand.out", (embedding.demands, None)), 0, 1)
     per_tunnel = _linear(weights, "tunnel.out", (embedding.tunnels, None))
-    return xp.tanh(joined(per_demand, per_tunnel.reshape(*graph.shape, -1)))
+    return joined(per_demand, per_tunnel.reshape(*graph.shape, -1))
 
 
 def _layer(weights: Weights, name: str, *voices: Voice) -> Array:

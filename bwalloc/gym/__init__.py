@@ -9,14 +9,23 @@ if TYPE_CHECKING:
     from bwalloc.gym.env import CloudEdgeEnv
     from bwalloc.gym.registration import register_environments
     from bwalloc.gym.regret import RegretInfo
+    from bwalloc.gym.replay import CompactReplay
     from bwalloc.gym.sb3 import make_sb3
     from bwalloc.gym.vector import CloudEdgeVectorEnv
 
-__all__ = ["CloudEdgeEnv", "CloudEdgeVectorEnv", "RegretInfo", "make_sb3", "register_environments"]
+__all__ = [
+    "CloudEdgeEnv",
+    "CloudEdgeVectorEnv",
+    "CompactReplay",
+    "RegretInfo",
+    "make_sb3",
+    "register_environments",
+]
 
 _HOME = {
     "CloudEdgeEnv": "env",
     "CloudEdgeVectorEnv": "vector",
+    "CompactReplay": "replay",
     "RegretInfo": "regret",
     "make_sb3": "sb3",
     "register_environments": "registration",

@@ -19,6 +19,8 @@ except ImportError:
 if TYPE_CHECKING:
     from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
+    from bwalloc.scenario import Scenario
+
 
 class CloudEdgeVecEnv(VecEnv):
     """`CloudEdgeVectorEnv` behind the interface of Stable-Baselines3.
@@ -93,12 +95,17 @@ class CloudEdgeVecEnv(VecEnv):
 
 
 def make_sb3(
-    env_id: str, n_envs: int = 64, *, seed: int | None = None, monitor: bool = True, **options: Any
+    env_id: str | Scenario,
+    n_envs: int = 64,
+    *,
+    seed: int | None = None,
+    monitor: bool = True,
+    **options: Any,
 ) -> VecEnv:
     """A `VecEnv` for Stable-Baselines3 over the native batch.
 
     Args:
-        env_id: a registered id, for example `bwalloc/MetroInference-v1`.
+        env_id: a registered id, for example `bwalloc/MetroInference-v1`; or a scenario.
         n_envs: number of environments in the batch.
         seed: number of the first episode; the others follow.
         monitor: add `VecMonitor`, which reports returns and lengths of episodes.
@@ -107,8 +114,11 @@ def make_sb3(
     Raises:
         gymnasium.error.NameNotFound: The id is not registered; names the nearest.
     """
-    batch = gymnasium.make_vec(env_id, num_envs=n_envs, **options)
-    adapted = CloudEdgeVecEnv(batch.unwrapped)  # pyright: ignore[reportArgumentType]
+    if isinstance(env_id, str):
+        batch: Any = gymnasium.make_vec(env_id, num_envs=n_envs, **options).unwrapped
+    else:
+        batch = CloudEdgeVectorEnv(n_envs, env_id, **options)
+    adapted = CloudEdgeVecEnv(batch)
     adapted.seed(seed)
     return VecMonitor(adapted) if monitor else adapted
 

@@ -8,10 +8,13 @@ import numpy as np
 from gymnasium import spaces
 
 from bwalloc.allocate.correction import action_shape
+from bwalloc.arrays import Array, namespace
 from bwalloc.errors import ActionError
 from bwalloc.observe import TABLES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bwalloc.network import Network
     from bwalloc.scenario import Sizes
 
@@ -79,6 +82,25 @@ def padded(
             whole[:, :given] = turned
         observation[kind] = whole.reshape(batch, -1)
     return observation
+
+
+def features_of(
+    observation: Mapping[str, Array], network: Network, sizes: Sizes
+) -> dict[str, Array]:
+    """The inverse of `padded`: observations (B, ...), NumPy or torch, as features (F, rows, B)."""
+    given = {"demands": network.n_demands, "links": network.n_links, "globals": 1}
+    features: dict[str, Array] = {}
+    for kind in rows_of(sizes):
+        values, count = observation[kind], len(TABLES[kind])
+        moved = namespace(values).moveaxis
+        if kind == "tunnels":
+            whole = values.reshape(len(values), sizes.demands, sizes.tunnels, count)
+            used = whole[:, : network.n_demands, : network.n_tunnels]
+            rows = used.reshape(len(values), -1, count)
+        else:
+            rows = values.reshape(len(values), -1, count)[:, : given[kind]]
+        features[kind] = moved(rows, (0, 1, 2), (2, 1, 0))
+    return features
 
 
 def checked_actions(actions: object, shape: tuple[int, ...]) -> np.ndarray:

@@ -26,18 +26,12 @@ class PolicyNetwork(nn.Module):
         """Draw the weights: uniform with variance 1 / channels in. Ref: LeCun et al. (1998)."""
         super().__init__()
         self.architecture = architecture
-        generator = torch.Generator().manual_seed(seed)
-        self.layers = nn.ParameterDict()
-        for name, (rows, columns) in layer_shapes(architecture).items():
-            reach = math.sqrt(3.0 / columns) * (FIRST if name.endswith(".out") else 1.0)
-            weight = (2 * torch.rand(rows, columns, generator=generator) - 1) * reach
-            self.layers[_key(f"{name}.weight")] = nn.Parameter(weight)
-            self.layers[_key(f"{name}.bias")] = nn.Parameter(torch.zeros(rows))
+        self.layers = drawn_layers(layer_shapes(architecture), seed)
 
     @property
     def weights(self) -> dict[str, torch.Tensor]:
         """The weights by the names of `allocate.neural`."""
-        return {_name(key): value for key, value in self.layers.items()}
+        return named_weights(self.layers)
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
         """Take over weights; their names and shapes must be those of the architecture."""
@@ -52,6 +46,23 @@ class PolicyNetwork(nn.Module):
         """The action for features, (demands, 3 + tunnels, B)."""
         weights = self.weights
         return act(weights, embed(weights, features, graph, self.architecture), graph)
+
+
+def drawn_layers(shapes: Mapping[str, tuple[int, int]], seed: int) -> nn.ParameterDict:
+    """Weights and biases of layers by name, (channels out, channels in)."""
+    generator = torch.Generator().manual_seed(seed)
+    layers = nn.ParameterDict()
+    for name, (rows, columns) in shapes.items():
+        reach = math.sqrt(3.0 / columns) * (FIRST if name.endswith(".out") else 1.0)
+        weight = (2 * torch.rand(rows, columns, generator=generator) - 1) * reach
+        layers[_key(f"{name}.weight")] = nn.Parameter(weight)
+        layers[_key(f"{name}.bias")] = nn.Parameter(torch.zeros(rows))
+    return layers
+
+
+def named_weights(layers: nn.ParameterDict) -> dict[str, torch.Tensor]:
+    """What `drawn_layers` made, by the names of `allocate.neural`."""
+    return {_name(key): value for key, value in layers.items()}
 
 
 def _key(name: str) -> str:

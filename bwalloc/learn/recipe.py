@@ -72,22 +72,29 @@ class ApgSection(Section):
 
 
 class PpoSection(Section):
-    """Stable-Baselines3 PPO; names are those of its constructor."""
+    """Stable-Baselines3 PPO; names are those of its constructor.
+
+    Of ours: `learning_rate` falls along a cosine to `final_share` of it; in the first
+    `critic_first` updates only the critic learns, so that a policy to start from is not spoilt.
+    """
 
     n_envs: Count = 64
     n_steps: Count = 64
-    batch_size: Count = 1024
-    n_epochs: Count = 4
+    batch_size: Count = 512
+    n_epochs: Count = 2
     gamma: Share = 0.9
     gae_lambda: Share = 0.9
-    learning_rate: Positive = 1e-3
+    learning_rate: Positive = 3e-4
     clip_range: Positive = 0.2
+    target_kl: Positive = 0.05
     ent_coef: NonNegative = 0.0
     log_std_init: float = -1.6
+    final_share: Share = 0.1
+    critic_first: Annotated[int, Field(ge=0), NO_TEXT] = 3
 
 
 class SacSection(Section):
-    """Stable-Baselines3 SAC; names are those of its constructor."""
+    """Stable-Baselines3 SAC; names are those of its constructor, or as in `PpoSection`."""
 
     n_envs: Count = 16
     buffer_size: Count = 50_000
@@ -99,6 +106,8 @@ class SacSection(Section):
     gradient_steps: Count = 4
     ent_coef: Positive = 0.002
     log_std_init: float = -2.0
+    final_share: Share = 0.1
+    critic_first: Annotated[int, Field(ge=0), NO_TEXT] = 20
 
 
 class Recipe(Section):

@@ -1,0 +1,326 @@
+"""The policy network as a policy of Stable-Baselines3: actors and critics of PPO and SAC.
+
+The mean action IS the network's action, so weights go to and from `ApgTrainer` unchanged. Noise has
+one scale per part of an action (reserve, weight, leftover, split), shared by all rows, and the
+numbers of an action that move nothing (rows that pad, tunnels that do not exist) count in no
+likelihood.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.distributions import DiagGaussianDistribution
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.sac.policies import SACPolicy
+from torch import nn
+from torch.nn import functional
+
+from bwalloc.allocate.correction import PARTS
+from bwalloc.allocate.neural import (
+    LATEST,
+    Architecture,
+    Graph,
+    Weights,
+    act,
+    answered,
+    embed,
+    layer_shapes,
+)
+from bwalloc.gym.spaces import features_of
+from bwalloc.learn.network import PolicyNetwork, drawn_layers, named_weights
+from bwalloc.observe import TABLES
+
+if TYPE_CHECKING:
+    from bwalloc.network import Network
+    from bwalloc.scenario import Scenario, Sizes
+
+Observation = Mapping[str, torch.Tensor]
+CRITIC_TIMES = 10.0
+"""Learning rate of PPO's critic over that of its policy."""
+LOWEST, HIGHEST = -5.0, 0.5
+"""Bounds of the log of the noise's standard deviation."""
+
+
+class View:
+    """How one network looks in padded spaces: observations to features, answers to actions."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        """Keep the graph, and which numbers of an action move something."""
+        self.network: Network = scenario.network
+        self.sizes: Sizes = scenario.sizes
+        self.graph = Graph.of(scenario.network)
+        exists = scenario.network.tunnels.exists
+        single = np.repeat(exists.any(1, keepdims=True), len(PARTS) - 1, 1)
+        parts = np.minimum(np.arange(single.shape[1] + exists.shape[1]), len(PARTS) - 1)
+        self.part = self._padded(np.tile(parts, (len(exists), 1))).ravel().astype(np.int64)
+        self.moves = self._padded(np.hstack([single, exists])).ravel().astype(np.float32)
+
+    def features(self, observation: Observation) -> dict[str, torch.Tensor]:
+        """(features, rows, B) by kind, as the network takes them."""
+        return features_of(observation, self.network, self.sizes)
+
+    def flat(self, answer: torch.Tensor) -> torch.Tensor:
+        """(demands, 3 + tunnels, B) as actions of the space, (B, padded numbers)."""
+        rows, columns = self.sizes.demands, len(PARTS) - 1 + self.sizes.tunnels
+        missing = (0, columns - answer.shape[1], 0, rows - answer.shape[0])
+        return functional.pad(answer.permute(2, 0, 1), missing).reshape(answer.shape[2], -1)
+
+    def rows(self, actions: torch.Tensor) -> torch.Tensor:
+        """The inverse of `flat`."""
+        demands, tunnels = self.graph.shape
+        whole = actions.reshape(len(actions), self.sizes.demands, -1)
+        return whole[:, :demands, : len(PARTS) - 1 + tunnels].permute(1, 2, 0)
+
+    def _padded(self, table: np.ndarray) -> np.ndarray:
+        rows, columns = self.sizes.demands, len(PARTS) - 1 + self.sizes.tunnels
+        return np.pad(table, ((0, rows - table.shape[0]), (0, columns - table.shape[1])))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a policy is built from; passed as `policy_kwargs`."""
+
+    scenario: Scenario
+    architecture: Architecture
+    seed: int
+    log_std_init: float
+
+
+class Noise(nn.Module):
+    """Independent noise, one scale per part of an action."""
+
+    part: torch.Tensor
+    moves: torch.Tensor
+
+    def __init__(self, view: View, log_std_init: float) -> None:
+        """All parts begin at the same scale."""
+        super().__init__()
+        self.log_std = nn.Parameter(torch.full((len(PARTS),), log_std_init))
+        self.register_buffer("part", torch.as_tensor(view.part), persistent=False)
+        self.register_buffer("moves", torch.as_tensor(view.moves), persistent=False)
+
+    def forward(self) -> torch.Tensor:
+        """Log of the standard deviation of every number of an action."""
+        return self.log_std.clamp(LOWEST, HIGHEST)[self.part]
+
+    def log_prob(self, drawn: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
+        """Log density of the numbers that move something, (B,)."""
+        log_std = self()
+        distance = (drawn - mean) * torch.exp(-log_std)
+        each = -0.5 * distance.square() - log_std - 0.5 * math.log(2 * math.pi)
+        return (each * self.moves).sum(1)
+
+    def sample(self, mean: torch.Tensor) -> torch.Tensor:
+        """A draw around `mean`, (B, numbers)."""
+        return mean + torch.exp(self()) * torch.randn_like(mean)
+
+
+class Pooled(nn.Module):
+    """A critic on the policy's rows of demands: a small head per demand, and their mean.
+
+    It reads the rows and does not move them, so that a bad critic spoils no good policy; and a
+    second encoder would double the cost of a step.
+    """
+
+    def __init__(self, hidden: int, seed: int) -> None:
+        """Draw the weights."""
+        super().__init__()
+        self.layers = drawn_layers({"row": (hidden, hidden), "value.out": (1, hidden)}, seed)
+
+    def forward(self, demands: torch.Tensor, graph: Graph) -> torch.Tensor:
+        """Money to come in units of the reward, (B, 1), of rows (hidden, demands, B)."""
+        weights, rows = named_weights(self.layers), demands.detach()
+        inner = torch.einsum("oc,crb->orb", weights["row.weight"], rows)
+        inner = functional.silu(inner + weights["row.bias"][:, None, None])
+        return _value(weights, inner, graph)
+
+    def centre(self, value: float) -> None:
+        """Begin at `value`: many steps of a small learning rate lie between 0 and it."""
+        with torch.no_grad():
+            named_weights(self.layers)["value.out.bias"].fill_(value)
+
+
+class PpoPolicy(ActorCriticPolicy):
+    """Gaussian noise around the network's action, and a critic on its rows of demands."""
+
+    def __init__(self, *args: Any, plan: Plan, **kwargs: Any) -> None:
+        """Build from `plan`; the other arguments are those of `ActorCriticPolicy`."""
+        self.plan, self.view = plan, View(plan.scenario)
+        super().__init__(*args, **kwargs)
+
+    def _build(self, lr_schedule: Any) -> None:
+        plan = self.plan
+        self.actor = PolicyNetwork(plan.architecture, plan.seed)
+        self.critic = Pooled(plan.architecture.hidden, plan.seed + 1)
+        self.noise = Noise(self.view, plan.log_std_init)
+        groups = [
+            {"params": [*self.actor.parameters(), *self.noise.parameters()], "times": 1.0},
+            {"params": list(self.critic.parameters()), "times": CRITIC_TIMES},
+        ]
+        self.optimizer = torch.optim.Adam(groups, lr_schedule(1), eps=1e-5)
+
+    def forward(
+        self, obs: Any, deterministic: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Actions, values, and the log density of the actions."""
+        mean, values = self._both(obs)
+        actions = mean if deterministic else self.noise.sample(mean)
+        return actions, values, self.noise.log_prob(actions, mean)
+
+    def evaluate_actions(
+        self, obs: Any, actions: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Values, log density of `actions`, and entropy of the noise."""
+        mean, values = self._both(obs)
+        each = self.noise() + 0.5 * math.log(2 * math.pi * math.e)
+        entropy = (each * self.noise.moves).sum()
+        return values, self.noise.log_prob(actions, mean), entropy.expand(len(mean))
+
+    def predict_values(self, obs: Any) -> torch.Tensor:
+        """Money to come in units of the reward, (B, 1)."""
+        return self._both(obs)[1]
+
+    def get_distribution(self, obs: Any) -> Any:
+        """The noise around the network's action, numbers that move nothing included."""
+        assert isinstance(self.action_dist, DiagGaussianDistribution)
+        return self.action_dist.proba_distribution(self._both(obs)[0], self.noise())
+
+    def _both(self, obs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean action and the critic's value."""
+        actor, graph = self.actor, self.view.graph
+        weights = actor.weights
+        rows = embed(weights, self.view.features(obs), graph, actor.architecture)
+        return self.view.flat(act(weights, rows, graph)), self.critic(rows.demands, graph)
+
+
+class SacActor(nn.Module):
+    """The network's action with noise before it is squashed."""
+
+    optimizer: torch.optim.Optimizer
+
+    def __init__(self, plan: Plan, view: View) -> None:
+        """Draw the weights."""
+        super().__init__()
+        self.view, self.network = view, PolicyNetwork(plan.architecture, plan.seed)
+        self.noise = Noise(view, plan.log_std_init)
+
+    def forward(self, obs: Any, deterministic: bool = False) -> torch.Tensor:
+        """Actions in (-1, 1), (B, numbers)."""
+        mean = self._answer(obs)
+        return torch.tanh(mean if deterministic else self.noise.sample(mean))
+
+    def action_log_prob(self, obs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Actions drawn, and their log density."""
+        mean = self._answer(obs)
+        drawn = self.noise.sample(mean)
+        # log(1 - tanh(x)^2), exact for large x too
+        squash = 2 * (math.log(2) - drawn - functional.softplus(-2 * drawn))
+        log_prob = self.noise.log_prob(drawn, mean) - (squash * self.noise.moves).sum(1)
+        return torch.tanh(drawn), log_prob
+
+    def set_training_mode(self, mode: bool) -> None:
+        """As `BasePolicy` wants it."""
+        self.train(mode)
+
+    def _answer(self, obs: Any) -> torch.Tensor:
+        features, network, graph = self.view.features(obs), self.network, self.view.graph
+        rows = embed(network.weights, features, graph, network.architecture)
+        return self.view.flat(answered(network.weights, rows, graph))
+
+
+class SacCritic(nn.Module):
+    """Two encoders of features and action together, each pooled over demands to one number.
+
+    One round of messages carries an action to the links it loads and to those it competes with.
+    """
+
+    optimizer: torch.optim.Optimizer
+
+    def __init__(self, plan: Plan, view: View) -> None:
+        """Draw the weights."""
+        super().__init__()
+        whole = plan.architecture
+        self.view = view
+        self.architecture = Architecture(whole.hidden, min(whole.rounds, 1))
+        self.history = whole.history
+        shapes = {**_reading_actions(self.architecture), "value.out": (1, whole.hidden)}
+        seeds = (plan.seed + 1, plan.seed + 2)
+        self.encoders = nn.ModuleList([drawn_layers(shapes, seed) for seed in seeds])
+
+    def forward(self, obs: Any, actions: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Two estimates of the money to come, (B, 1) each."""
+        graph = self.view.graph
+        features = self._with_action(self.view.features(obs), self.view.rows(actions))
+        estimates: list[torch.Tensor] = []
+        for weights in self._weights():
+            rows = embed(weights, features, graph, self.architecture)
+            estimates.append(_value(weights, rows.demands, graph))
+        return tuple(estimates)
+
+    def set_training_mode(self, mode: bool) -> None:
+        """As `BasePolicy` wants it."""
+        self.train(mode)
+
+    def centre(self, value: float) -> None:
+        """Begin at `value`: many steps of a small learning rate lie between 0 and it."""
+        with torch.no_grad():
+            for weights in self._weights():
+                weights["value.out.bias"].fill_(value)
+
+    def _weights(self) -> list[dict[str, torch.Tensor]]:
+        return [named_weights(each) for each in self.encoders]  # pyright: ignore[reportArgumentType]
+
+    def _with_action(
+        self, features: dict[str, torch.Tensor], action: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Features with the action's numbers behind them, by the rows they are about."""
+        demands, single = features["demands"], len(PARTS) - 1
+        if not self.history:
+            demands = demands * torch.as_tensor(LATEST, device=demands.device)
+        per_demand = action[:, :single].transpose(0, 1)
+        per_tunnel = action[:, single:].reshape(1, -1, action.shape[-1])
+        return {
+            **features,
+            "demands": torch.cat([demands, per_demand]),
+            "tunnels": torch.cat([features["tunnels"], per_tunnel]),
+        }
+
+
+class SacPolicy(SACPolicy):
+    """Actor and critics of SAC over the policy network."""
+
+    def __init__(self, *args: Any, plan: Plan, **kwargs: Any) -> None:
+        """Build from `plan`; the other arguments are those of `SACPolicy`."""
+        self.plan, self.view = plan, View(plan.scenario)
+        super().__init__(*args, **kwargs)
+
+    def make_actor(self, features_extractor: Any = None) -> Any:
+        """The actor."""
+        del features_extractor
+        return SacActor(self.plan, self.view).to(self.device)
+
+    def make_critic(self, features_extractor: Any = None) -> Any:
+        """Both critics as one module."""
+        del features_extractor
+        return SacCritic(self.plan, self.view).to(self.device)
+
+
+def _value(weights: Weights, demands: torch.Tensor, graph: Graph) -> torch.Tensor:
+    """One number per episode, (B, 1), from the mean of rows (hidden, demands, B)."""
+    pooled = graph.mean(demands)[:, 0].T
+    return functional.linear(pooled, weights["value.out.weight"], weights["value.out.bias"])
+
+
+def _reading_actions(architecture: Architecture) -> dict[str, tuple[int, int]]:
+    """Layers of an encoder that sees the action: its parts per demand, its split per tunnel."""
+    inputs = {kind: len(table) for kind, table in TABLES.items()}
+    inputs["demands"] += len(PARTS) - 1
+    inputs["tunnels"] += 1
+    shapes = layer_shapes(architecture, inputs)
+    return {name: shape for name, shape in shapes.items() if not name.endswith(".out")}
