@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
-from bwalloc.scenario import Scenario, list_scenarios, load_scenario
+from bwalloc.errors import unknown_name
+from bwalloc.scenario import Scenario, Template, list_scenarios, load_template
 
+COMMANDS = ("list", "show")
 app = App(name="envs", help="List the environments of the catalogue, or show one.")
 
 
 @app.default
 @app.command(name="list")
-def show_all(*, envs: Path | None = None) -> None:
+def show_all(*words: Annotated[str, Parameter(show=False)], envs: Path | None = None) -> None:
     """List every environment.
 
     Args:
+        words: none; a misspelt command lands here.
         envs: a folder with environments of your own.
     """
+    if words:
+        remedy = "Use `bwalloc envs list` or `bwalloc envs show NAME`."
+        raise unknown_name(kind="command", name=words[0], known=COMMANDS, remedy=remedy)
     table = Table("name", "id", "sites", "links", "demands", "intervals x s", "title", box=None)
     for name in list_scenarios(envs):
-        scenario = load_scenario(name, envs=envs)
-        timing, network = scenario.timing, scenario.network
+        template = load_template(name, envs=envs)
+        scenario = template.usual
+        timing = scenario.timing
         table.add_row(
             scenario.slug,
             scenario.id,
-            str(len(network.sites.name)),
-            str(network.n_links),
-            str(network.n_demands),
+            *_counts(template),
             f"{timing.intervals} x {timing.interval_s:g}",
             scenario.title,
         )
@@ -51,11 +57,25 @@ def show_one(name: str, *, envs: Path | None = None, markdown: bool = False) -> 
 
         print(page_of(name, envs), end="")
         return
-    scenario = load_scenario(name, envs=envs)
+    template = load_template(name, envs=envs)
+    scenario = template.usual
     console = Console()
     console.print(f"[bold]{scenario.slug}[/] {scenario.id}: {scenario.title}")
+    law = template.env.random
+    if law is not None and template.is_drawn:
+        console.print(
+            f"Every episode draws a network of its own; this is network 0 of the {law.split} split."
+        )
     console.print(_links(scenario))
     console.print(_demands(scenario))
+
+
+def _counts(template: Template) -> tuple[str, str, str]:
+    """Sites, links and demands; the most there may be where every episode draws its own."""
+    network, sizes = template.usual.network, template.usual.sizes
+    if template.is_drawn:
+        return "drawn", f"<= {sizes.links}", f"<= {sizes.demands}"
+    return str(len(network.sites.name)), str(network.n_links), str(network.n_demands)
 
 
 def _links(scenario: Scenario) -> Table:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bwalloc.gym.page.drawn import drawn
 from bwalloc.gym.page.markdown import code, codes, number, plain, range_of, table
 from bwalloc.observe import measured
 from bwalloc.scenario import train_worlds
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def network(subject: Subject) -> str:
     """Sites by kind, and links by group."""
-    parts = [_drawn(subject)] if subject.is_drawn else []
+    parts = [drawn(subject)] if subject.template.is_drawn else []
     return "\n\n".join([*parts, _sites(subject), _links(subject)])
 
 
@@ -53,15 +54,6 @@ def demands(subject: Subject) -> str:
     return f"{about}\n\n{table(header, rows)}"
 
 
-def _drawn(subject: Subject) -> str:
-    section = getattr(subject.file, "random", None)
-    given = section.model_dump(exclude={"source"}) if section is not None else {}
-    rows = [[code(f"random.{key}"), plain(str(value))] for key, value in given.items()]
-    lead = "Every episode draws a network of its own from its seed; spaces are padded, and masks "
-    lead += "say which rows exist. Tables of this page show the draw of the seed in the file."
-    return f"{lead}\n\n{table(['parameter', 'value'], rows)}"
-
-
 def _sites(subject: Subject) -> str:
     sites = subject.scenario.network.sites
     kinds = Counter(sites.kind)
@@ -74,7 +66,7 @@ def _sites(subject: Subject) -> str:
 
 
 def _links(subject: Subject) -> str:
-    file, topology = subject.file.network, subject.scenario.network.topology
+    file, topology = subject.network_file.network, subject.scenario.network.topology
     links, spans = topology.links, topology.spans
     group_of = {name: span.group for name, span in file.spans.items()}
     groups = np.array([group_of.get(name, file.file_group) for name in spans.name])

@@ -54,7 +54,8 @@ def history(subject: Subject) -> str:
     known = subject.file.history or {subject.file.id.rsplit("-v", 1)[1]: "First version."}
     rows = [[f"v{version}", plain(text)] for version, text in known.items()]
     lead = "The version rises whenever a score or a learning curve may move."
-    digest = f"Digest of what shapes an episode: {code(subject.scenario.digest[:16])}."
+    whose = " of the network shown" if subject.template.is_drawn else ""
+    digest = f"Digest of what shapes an episode{whose}: {code(subject.scenario.digest[:16])}."
     return f"{lead} {digest}\n\n{table(['version', 'change'], rows)}"
 
 

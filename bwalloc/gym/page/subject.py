@@ -8,21 +8,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.scenario import find, load_scenario
-from bwalloc.scenario.build import read_env
+from bwalloc.scenario import load_template
 
 if TYPE_CHECKING:
-    from bwalloc.scenario import Scenario
+    from bwalloc.scenario import Scenario, Template
     from bwalloc.scenario.schema import EnvFile
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One environment; `is_drawn` says that every episode draws a network of its own."""
+    """One environment.
 
+    Attributes:
+        template: What its scenarios are built from.
+        file: The file as it stands.
+        network_file: The file of the network that is shown: `file`, or what its law draws.
+        scenario: The scenario that is shown.
+    """
+
+    template: Template
     file: EnvFile
+    network_file: EnvFile
     scenario: Scenario
-    is_drawn: bool
 
     @property
     def rows_by_class(self) -> dict[str, np.ndarray]:
@@ -33,6 +40,5 @@ class Subject:
 
 def subject_of(name: str | Path, envs: str | Path | None = None) -> Subject:
     """Read an environment by name, id or path; raises what `load_scenario` raises."""
-    file, _ = read_env(find(name, envs))
-    is_drawn = getattr(file, "random", None) is not None
-    return Subject(file, load_scenario(name, envs=envs), is_drawn)
+    template = load_template(name, envs=envs)
+    return Subject(template, template.env, template.usual_file, template.usual)
