@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bwalloc.allocate.constants import check_constants
 from bwalloc.allocate.correction import Correction
 from bwalloc.allocate.decode import Ask, Decoder
 from bwalloc.allocate.forecast import Forecast
@@ -35,6 +36,7 @@ class CorrectedForecast:
             tuned: constants by allocator name, and the scales of the action under `action`.
             compiled: as in `Decoder`.
         """
+        check_constants(tuned, "constants")
         self.network = network
         self.decoder = Decoder(network, compiled=compiled)
         self.correction = Correction(tuned.get("action", {}))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
+from bwalloc.allocate.constants import check_constants
 from bwalloc.bench import tasks
 from bwalloc.bench.players import LEGACY, players
+from bwalloc.bench.pool import Task, run_tasks
 from bwalloc.bench.tasks import Setting
 from bwalloc.errors import BwallocError, unknown_name
 from bwalloc.scenario import SPLITS
@@ -52,7 +52,7 @@ def compare(
         jobs: processes.
         max_decide_ms: leave out (and name) allocators whose median decision takes longer.
         progress: called with a text, the number of finished tasks and of all tasks.
-        **setting: fields of `Setting`: split, episodes, seed, overrides, traces, envs.
+        **setting: fields of `Setting`: split, episodes, seed, overrides, traces, columns, envs.
 
     Returns:
         The books of every finished allocator. Ctrl-C returns what is finished.
@@ -62,14 +62,51 @@ def compare(
         BundleError: a path holds no agent, or a broken one.
     """
     chosen = Setting(env=env, **setting)
-    _check(chosen)
-    names = players(allocators, tasks.scenario_of(chosen).id)
+    names = check(chosen, allocators, max_decide_ms)
     result = Comparison(chosen)
-    played = [name for name in names if name != CLAIRVOYANT]
-    work: Work = [(tasks.run_plan, seed) for seed in chosen.seeds]
-    work += [(tasks.run_allocator, name) for name in sorted(played, key=_cost, reverse=True)]
+    try:
+        _play_all(result, names, jobs, progress)
+    except KeyboardInterrupt:
+        result.interrupted = True
+    result.played = {name: result.played[name] for name in names if name in result.played}
+    _leave_out(result, max_decide_ms)
+    return result
+
+
+def check(
+    setting: Setting, allocators: Sequence[str] | None = None, max_decide_ms: float | None = None
+) -> list[str]:
+    """Find out before the work that a comparison cannot be made; names of all who play.
+
+    Files are read again: one that was edited since the last comparison counts as it is now.
+
+    Raises:
+        BwallocError: what `compare` raises.
+    """
+    if setting.split not in SPLITS:
+        raise unknown_name(kind="split", name=setting.split, known=SPLITS, remedy="Pick one.")
+    if setting.episodes < 1 or setting.seed < 0:
+        msg = f"--episodes {setting.episodes} --seed {setting.seed}: need at least 1 and 0."
+        raise BwallocError(msg)
+    if max_decide_ms is not None and not max_decide_ms > 0.0:
+        msg = f"--max-decide-ms {max_decide_ms:g}: expected milliseconds above 0."
+        raise BwallocError(msg)
+    tasks.forget(setting)
+    scenario = tasks.scenario_of(setting)
+    check_constants(scenario.tuned, scenario.slug)
+    return players(allocators, scenario.id)
+
+
+def _play_all(
+    result: Comparison, names: Sequence[str], jobs: int, progress: Progress | None
+) -> None:
+    """Legacy first and plans last, so that an interrupted run has something to show."""
+    setting = result.setting
+    rules = sorted((name for name in names if name != CLAIRVOYANT), key=_cost, reverse=True)
+    work: list[Task] = [(tasks.run_allocator, name) for name in rules]
+    work += [(tasks.run_plan, seed) for seed in setting.seeds]
     plans: dict[int, Plan] = {}
-    for done, (task, value) in enumerate(_run(chosen, work, jobs, result), start=1):
+    for done, (task, value) in enumerate(run_tasks(setting, work, jobs), start=1):
         if isinstance(task, int):
             plans[task] = value
             result.bound_usd_per_h[task] = value.bound_usd_per_h
@@ -77,49 +114,14 @@ def compare(
             result.played[task], result.decide_ms[task] = value
         if progress:
             progress(f"plan {task}" if isinstance(task, int) else task, done, len(work))
-    if CLAIRVOYANT in names and len(plans) == len(chosen.seeds):
-        ordered = [plans[seed] for seed in chosen.seeds]
-        result.played[CLAIRVOYANT] = tasks.run_clairvoyant(chosen, ordered)
-    result.played = {name: result.played[name] for name in names if name in result.played}
-    _leave_out(result, max_decide_ms)
-    return result
-
-
-def _check(setting: Setting) -> None:
-    if setting.split not in SPLITS:
-        raise unknown_name(kind="split", name=setting.split, known=SPLITS, remedy="Pick one.")
-    if setting.episodes < 1 or setting.seed < 0:
-        msg = f"--episodes {setting.episodes} --seed {setting.seed}: need at least 1 and 0."
-        raise BwallocError(msg)
+    if CLAIRVOYANT in names:
+        ordered = [plans[seed] for seed in setting.seeds]
+        result.played[CLAIRVOYANT] = tasks.run_clairvoyant(setting, ordered)
 
 
 def _cost(name: str) -> int:
-    """Dear tasks start first, so that processes finish together."""
-    return {"mpc": 2, "last-value-lp": 1}.get(name, 0)
-
-
-Work = list[tuple[Callable[..., Any], Any]]
-
-
-def _run(setting: Setting, work: Work, jobs: int, result: Comparison) -> Iterator[tuple[Any, Any]]:
-    """Results as they come; stops at Ctrl-C and marks the result."""
-    try:
-        if jobs <= 1:
-            for task, argument in work:
-                yield argument, task(setting, argument)
-            return
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            futures: dict[Future[Any], Any] = {
-                pool.submit(task, setting, argument): argument for task, argument in work
-            }
-            try:
-                for future in as_completed(futures):
-                    yield futures[future], future.result()
-            except KeyboardInterrupt:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    except KeyboardInterrupt:
-        result.interrupted = True
+    """Dear tasks start first, so that processes finish together; legacy before all of them."""
+    return {LEGACY: 3, "mpc": 2, "last-value-lp": 1}.get(name, 0)
 
 
 def _leave_out(result: Comparison, max_decide_ms: float | None) -> None:

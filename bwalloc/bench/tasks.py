@@ -35,6 +35,7 @@ class Setting:
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
     traces: Mapping[str, str] = field(default_factory=dict[str, str])
     envs: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def seeds(self) -> list[int]:
@@ -43,9 +44,8 @@ class Setting:
 
     def key(self) -> str:
         """What identifies the scenario, for caching inside one process."""
-        return repr(
-            (self.env, sorted(self.overrides.items()), sorted(self.traces.items()), self.envs)
-        )
+        tables = (self.overrides, self.traces, self.columns)
+        return repr((self.env, self.envs, *(sorted(table.items()) for table in tables)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,13 @@ def template_of(setting: Setting) -> Template:
     return _TEMPLATES[setting.key()]
 
 
+def forget(setting: Setting) -> None:
+    """Let the files of a setting be read again: they may have been edited."""
+    _TEMPLATES.pop(setting.key(), None)
+    for key in [key for key in _TRACED if key[0] == setting.key()]:
+        del _TRACED[key]
+
+
 def scenario_of(setting: Setting, seed: int | None = None) -> Scenario:
     """The scenario of an episode; without `seed`, the one that stands for the environment."""
     template = template_of(setting)
@@ -82,7 +89,7 @@ def scenario_of(setting: Setting, seed: int | None = None) -> Scenario:
     if key not in _TRACED:
         scenario = untraced
         for traffic_class, path in setting.traces.items():
-            scenario = with_trace(scenario, traffic_class, Path(path))
+            scenario = with_trace(scenario, traffic_class, Path(path), setting.columns)
         _keep(_TRACED, key, scenario)
     return _TRACED[key]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bwalloc.bench.env_speed import bench_env, peak_memory_mib
+from bwalloc.cli.outputs import check_outputs, write_json
+from bwalloc.errors import BwallocError
 from bwalloc.scenario import load_scenario
 
 app = App(name="bench", help="Measure speed on this machine.")
@@ -31,6 +33,10 @@ def env_speed(
         seconds: length of each measurement.
         json_file: write the figures here.
     """
+    if not 0.0 < seconds < math.inf:
+        msg = f"--seconds {seconds:g}: expected a finite number above 0, such as 3."
+        raise BwallocError(msg)
+    check_outputs(json=json_file)
     speeds = bench_env(load_scenario(name), seconds)
     table = Table("batch", "threads", "code", "env-steps/s", "per reference loop", box=None)
     for speed in speeds:
@@ -45,4 +51,4 @@ def env_speed(
     print(f"peak memory {peak_memory_mib():.0f} MiB")
     if json_file:
         whole = {"env": name, "speeds": [asdict(speed) for speed in speeds]}
-        json_file.write_text(json.dumps({**whole, "memory_mib": peak_memory_mib()}, indent=1))
+        write_json(json_file, {**whole, "memory_mib": peak_memory_mib()})

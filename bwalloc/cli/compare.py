@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -92,8 +93,8 @@ def _publish(comparisons: list[Comparison], json_file: Path | None, report: Path
     finished = [one for one in comparisons if LEGACY in one.played]
     is_interrupted = any(one.interrupted for one in comparisons)
     if is_interrupted:
-        kept = sum(len(one.played) for one in finished)
-        print(f"bwalloc: interrupted; {kept} allocators had finished", file=sys.stderr)
+        kept = [name for one in finished for name in one.played]
+        print(f"bwalloc: interrupted; finished: {', '.join(kept) or 'nothing'}", file=sys.stderr)
     if not finished:
         return INTERRUPTED
     command = command_line()
@@ -158,7 +159,7 @@ def _print(result: dict[str, Any]) -> None:
     for name in ("net $/h", "95 %", "regret", "95 %", "gain $/h", "95 %", "left %", "ms"):
         table.add_column(name, justify="right", no_wrap=True)
     bound = result["bound"]["net_usd_per_h"]
-    table.add_row("bound", "proven", f"{bound['mean']:.2f}", _range(bound, 2), "0.000")
+    table.add_row("bound", "proven", _number(bound["mean"], 2), _range(bound, 2), "0.000")
     ranked = sorted(
         result["allocators"].items(), key=lambda item: -item[1]["net_usd_per_h"]["mean"]
     )
@@ -183,7 +184,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
     return [
         f"{net['mean']:.2f}",
         _range(net, 2),
-        f"{regret['mean']:.3f}",
+        _number(regret["mean"], 3),
         _range(regret, 3),
         f"{gain['mean']:+.2f}",
         _range(gain, 2),
@@ -193,4 +194,10 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _range(interval: dict[str, float], digits: int) -> str:
+    if not math.isfinite(interval["lo"]):
+        return ""
     return f"{interval['lo']:.{digits}f}..{interval['hi']:.{digits}f}"
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if math.isfinite(value) else "-"

@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from bwalloc.cli.command import command_line
 from bwalloc.cli.extras import needing
+from bwalloc.cli.outputs import check_folder
 from bwalloc.errors import BwallocError, unknown_name
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def run(
         import torch
 
         from bwalloc.learn.train import train
-    _check(algo, minutes, device, torch.cuda.is_available())
+    check_folder(out=out)
+    _check(algo, minutes, threads)
+    _check_device(device, torch.cuda.is_available())
     torch.set_num_threads(threads)
     chosen = _recipe(recipe, env, algo, steps, seed)
     weights = None if init is None else _initial_weights(init, chosen)
@@ -74,11 +77,20 @@ def run(
         )
 
 
-def _check(algo: str | None, minutes: float | None, device: str, has_cuda: bool) -> None:
+def _check(algo: str | None, minutes: float | None, threads: int) -> None:
     if algo is not None and algo not in ALGORITHMS:
         raise unknown_name(kind="algorithm", name=algo, known=ALGORITHMS, remedy="Pick one.")
     if minutes is not None and not 0 < minutes < math.inf:
         msg = f"--minutes {minutes:g}: expected a finite number above 0."
+        raise BwallocError(msg)
+    if threads < 1:
+        msg = f"--threads {threads}: expected at least 1."
+        raise BwallocError(msg)
+
+
+def _check_device(device: str, has_cuda: bool) -> None:
+    if device.partition(":")[0] not in ("cpu", "cuda"):
+        msg = f"--device {device}: expected cpu or cuda, with a number where there are several."
         raise BwallocError(msg)
     if device.startswith("cuda") and not has_cuda:
         msg = f"--device {device}: this torch sees no CUDA device; use --device cpu."

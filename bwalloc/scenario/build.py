@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bwalloc.errors import ScenarioError, TopologyError, WorkloadError
+from bwalloc.errors import ScenarioError, TopologyError, WorkloadError, nearest
 from bwalloc.network import Network
 from bwalloc.network.routing import route
 from bwalloc.scenario.build_demands import (
@@ -49,7 +49,19 @@ def read_env(path: Path, overrides: Mapping[str, Any] | None = None) -> tuple[En
         tree, written = override(raw, overrides, known, where)
         env = validate(EnvFile, tree, where, written)
     check_classes([*env.classes, *(s.absent_class for s in env.ood if s.absent_class)], where)
+    _check_absent(env, where)
     return env, entropy
+
+
+def _check_absent(env: EnvFile, where: str) -> None:
+    """A shift that takes a class away must find it, else the split would not be shifted."""
+    there = {section.traffic_class for section in env.demands.values()}
+    for shift in env.ood:
+        if shift.absent_class and shift.absent_class not in there:
+            absent = shift.absent_class
+            msg = f"{where}, ood '{shift.name}', absent_class: no demand is of class '{absent}'. "
+            msg += nearest(absent, there)
+            raise ScenarioError(msg)
 
 
 def build_scenario(
@@ -111,7 +123,7 @@ def _parse(path: Path, where: str) -> dict[str, Any]:
         msg = f"{where}: is not valid TOML: {error}."
         raise ScenarioError(msg) from None
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{where}: cannot be read ({error})."
+        msg = f"{where}: cannot be read ({error}); must be a TOML file in UTF-8."
         raise ScenarioError(msg) from None
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bwalloc.scenario.fields import NO_TEXT, Count, Duration, Finite, NonNegative, Positive, Section
+from bwalloc.scenario.fields import NO_TEXT, Duration, Finite, NonNegative, Positive, Section
 from bwalloc.scenario.schema_demands import DemandSection
 from bwalloc.scenario.schema_network import NetworkSection, TunnelSection
 from bwalloc.scenario.schema_random import RandomSection
@@ -20,9 +20,9 @@ def _listed(value: Any) -> Any:
 class TimeSection(Section):
     """The clock of an episode."""
 
-    intervals: Count
+    intervals: Annotated[int, Field(ge=1, le=1_000_000), NO_TEXT]
     interval_s: Positive
-    substeps: Count = 10
+    substeps: Annotated[int, Field(ge=1, le=1_000), NO_TEXT] = 10
     warmup_intervals: Annotated[int, Field(ge=0), NO_TEXT] = 30
 
     @model_validator(mode="after")

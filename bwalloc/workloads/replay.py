@@ -168,7 +168,10 @@ def _rows_of(trace: RequestTrace, start_s: float, end_s: float, split: str) -> n
     """Rows within a segment; the last segment leaves out the request that ends the trace."""
     first, last = np.searchsorted(trace.t_s, (start_s, end_s))
     if first >= last:
-        msg = f"Trace {trace.sha256[:12]}: the {split} segment holds no request. Use a longer one."
+        name = trace.name or f"Trace {trace.sha256[:12]}"
+        begin, end = (f"{share:.0%}" for share in SEGMENTS[split])
+        msg = f"{name}: holds no request from {begin} to {end} of its time, the {split} split."
+        msg += " Use a longer trace, or another split."
         raise TraceError(msg)
     return np.arange(first, last)
 

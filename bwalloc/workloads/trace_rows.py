@@ -155,7 +155,7 @@ def _json_record(path: Path, line: int, source: str) -> dict[str, Any]:
 def _missing(path: Path, line: int, name: str, known: Sequence[str]) -> TraceError:
     return TraceError(
         f"{path}, line {line}, column '{name}': is not in the file. {nearest(name, known)} "
-        'Name the columns: columns={"time": .., "context": .., "generated": ..}.'
+        "Name the columns: --columns time=..,context=..,generated=.. (in Python a dict)."
     )
 
 

@@ -38,6 +38,7 @@ class RequestTrace:
         generated_tokens: Tokens of each answer.
         sha256: Digest of the file as it lies on disk.
         rows: Number of requests.
+        name: The file, as messages name it.
     """
 
     t_s: Float[np.ndarray, " rows"]
@@ -45,6 +46,7 @@ class RequestTrace:
     generated_tokens: Float[np.ndarray, " rows"]
     sha256: str
     rows: int
+    name: str = ""
 
     @property
     def duration_s(self) -> float:
@@ -77,7 +79,7 @@ def read_request_trace(path: str | Path, columns: Mapping[str, str] | None = Non
     if np.any(np.diff(t_s) < 0.0):
         order = np.argsort(t_s, kind="stable")
         t_s, context, generated = t_s[order], context[order], generated[order]
-    return RequestTrace(t_s, context, generated, raw.sha256, t_s.size)
+    return RequestTrace(t_s, context, generated, raw.sha256, t_s.size, str(raw.path))
 
 
 def _tokens(raw: RawRows, role: str) -> Float[np.ndarray, " rows"]:

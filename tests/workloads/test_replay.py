@@ -121,7 +121,7 @@ def test_what_cannot_be_played_is_refused(trace):
     with pytest.raises(UnknownNameError, match="'train'"):
         play(trace, "trains")
     gap = trace_of([0.0, 1.0, 100.0], [1, 1, 1], [1, 1, 1])
-    with pytest.raises(TraceError, match="validation segment holds no request"):
+    with pytest.raises(TraceError, match="holds no request from 70% to 80% of its time"):
         play(gap, "validation")
     with pytest.raises(TraceError, match="no request"):
         play(trace_of([0.0], [1], [1]))

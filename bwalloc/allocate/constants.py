@@ -1,0 +1,59 @@
+"""Names of the constants that an environment file may set for allocators and for the action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bwalloc.allocate.correction import PARTS
+from bwalloc.errors import ScenarioError, nearest
+from bwalloc.workloads import TRAFFIC_CLASSES
+
+PER_CLASS = ".*"
+_LEVEL = ("alpha", "quantile", "value_exponent", "spare_exponent", "margin.*")
+CONSTANTS: dict[str, tuple[str, ...]] = {
+    "static-peak": (),
+    "static": ("factor",),
+    "schedule": ("factor",),
+    "autoscale": ("window", "headroom", "up", "down"),
+    "proportional": ("over",),
+    "max-min": ("over",),
+    "strict-priority": ("over.*",),
+    "last-value-lp": ("margin.*",),
+    "mpc": ("horizon", "alpha", "tau_h", "margin.*"),
+    "stochastic-lp": ("alpha", "smoothing", "patience", "margin.*"),
+    "forecast": (*_LEVEL, "mix.*"),
+    "guarantee": (*_LEVEL, "mix"),
+    "constant": ("reserve.*", "weight.*", "spare.*"),
+    "action": tuple(part.name for part in PARTS),
+}
+"""By allocator; a name that ends in `.*` stands for one constant per traffic class."""
+
+
+def check_constants(tuned: Mapping[str, Mapping[str, float]], where: str) -> None:
+    """Refuse what no allocator would read: a misspelt name would leave its default in force.
+
+    Args:
+        tuned: constants by allocator name, and the scales of the action under `action`.
+        where: the file or environment, as the message names it.
+
+    Raises:
+        ScenarioError: An allocator or a constant is unknown; names the nearest.
+    """
+    for allocator, constants in tuned.items():
+        if allocator not in CONSTANTS:
+            msg = f"{where}, allocators.{allocator}: is no allocator with constants. "
+            raise ScenarioError(msg + nearest(allocator, CONSTANTS))
+        known = _spelt_out(CONSTANTS[allocator])
+        section = allocator if allocator == "action" else f"allocators.{allocator}"
+        for name in constants:
+            if name not in known:
+                msg = f"{where}, {section}.{name}: is no constant of '{allocator}'. "
+                raise ScenarioError(msg + nearest(name, known))
+
+
+def _spelt_out(names: tuple[str, ...]) -> list[str]:
+    return [
+        name.removesuffix("*") + kind
+        for name in names
+        for kind in (TRAFFIC_CLASSES if name.endswith(PER_CLASS) else ("",))
+    ]
