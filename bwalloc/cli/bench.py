@@ -16,7 +16,8 @@ from bwalloc.cli.outputs import check_outputs, write_json
 from bwalloc.errors import BwallocError
 from bwalloc.scenario import load_scenario
 
-app = App(name="bench", help="Measure speed on this machine.")
+app = App(name="bench", help="Measure speed on this machine, and quality on public matrices.")
+app.command("bwalloc.cli.bench_te:run", name="te")
 
 
 @app.command(name="env")

@@ -1,0 +1,1 @@
+"""Traffic engineering on public matrices: splits are decided before the matrix is seen."""

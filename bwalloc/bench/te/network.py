@@ -1,0 +1,109 @@
+"""A network whose demands are split over given tunnels: what a split does to the links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bwalloc.allocate.neural import Graph
+from bwalloc.arrays import Array, Incidence, like, namespace
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+
+
+class MatrixIncidence(Incidence):
+    """An incidence that sums single columns by a matrix product, on NumPy.
+
+    Sums over segments are short loops when the batch is 1; up to some thousands of tunnels one
+    product of a dense matrix is faster.
+    """
+
+    def __init__(self, hops: np.ndarray, n_resources: int) -> None:
+        """Lay the entries out as a matrix, (tunnels, resources)."""
+        super().__init__(hops, n_resources)
+        self.matrix = np.zeros((len(self.hops), n_resources), np.float32)
+        self.matrix[self.entry_tunnel, self.entry_resource] = 1.0
+
+    def total(self, values: Array, axis: int = 0) -> Array:
+        """Sum over the tunnels that cross each resource."""
+        if axis == 1 and values.shape[2:] == (1,) and namespace(values) is np:
+            return (values[..., 0] @ self.matrix)[..., None]
+        return super().total(values, axis)
+
+    def spread(self, values: Array, axis: int = 0) -> Array:
+        """Sum over the resources that each tunnel crosses."""
+        if axis == 1 and values.shape[2:] == (1,) and namespace(values) is np:
+            return (values[..., 0] @ self.matrix.T)[..., None]
+        return super().spread(values, axis)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitNetwork:
+    """Links, and the tunnels each demand may be split over.
+
+    Attributes:
+        name: of the topology.
+        capacity_gbps: of each directed link.
+        pairs: source and destination site of each demand.
+        hops: link rows per demand and tunnel, padded with the number of links.
+        exists: which tunnels exist.
+        crosses: which links each flat tunnel crosses.
+        graph: what the network's messages travel over.
+    """
+
+    name: str
+    capacity_gbps: Float[np.ndarray, " links"]
+    pairs: Int[np.ndarray, "demands 2"]
+    hops: Int[np.ndarray, "demands tunnels hops"]
+    exists: Bool[np.ndarray, "demands tunnels"]
+    crosses: Incidence = field(init=False, repr=False, compare=False)
+    graph: Graph = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Derive the incidence and the graph from the hops."""
+        flat = self.hops.reshape(-1, self.hops.shape[2])
+        object.__setattr__(self, "crosses", MatrixIncidence(flat, len(self.capacity_gbps)))
+        graph = Graph(self.crosses, self.exists.astype(np.float32))
+        object.__setattr__(self, "graph", graph)
+
+    @property
+    def n_links(self) -> int:
+        """How many directed links there are."""
+        return len(self.capacity_gbps)
+
+    @property
+    def n_demands(self) -> int:
+        """How many demands there are."""
+        return len(self.pairs)
+
+    @property
+    def narrowest_gbps(self) -> Float[np.ndarray, "demands tunnels"]:
+        """Least capacity along each tunnel; 0 where there is none."""
+        least = self.crosses.least(self.capacity_gbps[:, None])
+        return least[:, 0].reshape(self.exists.shape)
+
+    def uniform(self) -> Float[np.ndarray, "demands tunnels 1"]:
+        """Every demand in equal parts over its tunnels."""
+        return (self.exists / self.exists.sum(1, keepdims=True))[..., None].astype(np.float32)
+
+    def utilisation(self, splits: Array, load_gbps: Array) -> Array:
+        """Load over capacity of every link.
+
+        Args:
+            splits: share of each demand on each tunnel, (demands, tunnels, B or 1).
+            load_gbps: of each demand, (steps, demands, B or 1).
+
+        Returns:
+            (steps, links, B).
+        """
+        carried = load_gbps[:, :, None] * splits[None]
+        flat = carried.reshape(len(load_gbps), -1, carried.shape[-1])
+        return self.crosses.total(flat, 1) / like(self.capacity_gbps[:, None], flat)
+
+    def largest(self, splits: Array, load_gbps: Array) -> Array:
+        """Utilisation of the fullest link (MLU), (steps, B); arguments of `utilisation`."""
+        used = self.utilisation(splits, load_gbps)
+        return namespace(used).amax(used, 1)
