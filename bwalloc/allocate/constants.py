@@ -21,6 +21,7 @@ CONSTANTS: dict[str, tuple[str, ...]] = {
     "last-value-lp": ("margin.*",),
     "mpc": ("horizon", "alpha", "tau_h", "margin.*"),
     "stochastic-lp": ("alpha", "smoothing", "patience", "margin.*"),
+    "stochastic-lp": ("alpha", "patience", "smoothing", "margin.*"),
     "forecast": (*_LEVEL, "mix.*"),
     "guarantee": (*_LEVEL, "mix"),
     "constant": ("reserve.*", "weight.*", "spare.*"),

@@ -17,6 +17,7 @@ ALLOCATORS = {
     "strict-priority": "The load just measured, dearer classes first.",
     "last-value-lp": "The optimum of a linear programme, if the load just measured came again.",
     "mpc": "The optimum of a linear programme over several intervals of forecast load.",
+    "stochastic-lp": "The rates that earn most on average over the loads that may come.",
     "forecast": "A quantile forecast of every demand, shared out by value.",
     "constant": "The forecast with one tuned correction per traffic class.",
     "guarantee": "Forecast guarantees, pooled where classes may borrow from each other.",
