@@ -37,6 +37,7 @@ CLASSICAL = (
     "strict-priority",
     "last-value-lp",
     "mpc",
+    "stochastic-lp",
     "constant",
     "forecast",
     "guarantee",
@@ -70,5 +71,9 @@ def make_rule(name: str, network: Network, history: History, tuned: Tuned) -> Ru
         from bwalloc.allocate.planned import LastValueLp, Mpc  # highspy takes 0.3 s to import
 
         return LastValueLp(context) if name == "last-value-lp" else Mpc(context)
+    if name == "stochastic-lp":
+        from bwalloc.allocate.stochastic_lp import StochasticLp
+
+        return StochasticLp(context)
     known = (*CLASSICAL, *REFERENCES)
     raise unknown_name(kind="allocator", name=name, known=known, remedy="See docs, 'Allocators'.")

@@ -56,7 +56,7 @@ class Model:
         if not self.columns:
             return np.zeros(0), np.zeros(self.rows)
         solver = quiet_solver()
-        solver.passModel(self._lp())
+        solver.passModel(self.lp())
         solver.run()
         if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             msg = (
@@ -66,7 +66,8 @@ class Model:
         solution = solver.getSolution()
         return np.array(solution.col_value), np.maximum(-np.array(solution.row_dual), 0.0)
 
-    def _lp(self) -> highspy.HighsLp:
+    def lp(self) -> highspy.HighsLp:
+        """The minimisation as HiGHS takes it."""
         row, column, value = (np.concatenate(part) for part in zip(*self.entries, strict=True))
         order = np.lexsort((row, column))
         lp = highspy.HighsLp()

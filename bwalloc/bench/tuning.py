@@ -40,6 +40,12 @@ SPACES: dict[str, dict[str, Range]] = {
     },
     "last-value-lp": {"margin.*": (0.5, 10.0, True)},
     "mpc": {"alpha": LEVEL["alpha"], "margin.*": (0.5, 10.0, True)},
+    "stochastic-lp": {
+        "alpha": (0.02, 0.5, True),
+        "smoothing": (0.5, 5.0, False),
+        "patience": (0.1, 1.0, False),
+        "margin.*": (0.5, 10.0, True),
+    },
     "forecast": {**LEVEL, "mix.*": (0.0, 1.0, False), "margin.*": (0.3, 10.0, True), **VALUE},
     "guarantee": {**LEVEL, "mix": (0.0, 1.0, False), "margin.*": (0.3, 10.0, True), **VALUE},
     "constant": {

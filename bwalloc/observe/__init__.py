@@ -2,6 +2,7 @@
 
 from bwalloc.observe.features import TABLES, Feature, Memory, Observer, restarted
 from bwalloc.observe.history import History, measured, no_history
+from bwalloc.observe.load_log import LoadLog
 from bwalloc.observe.readings import Readings, read_telemetry
 from bwalloc.observe.window import Window
 
@@ -9,6 +10,7 @@ __all__ = [
     "TABLES",
     "Feature",
     "History",
+    "LoadLog",
     "Memory",
     "Observer",
     "Readings",

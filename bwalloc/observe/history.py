@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bwalloc.observe.load_log import LoadLog, logged, no_log
+
 if TYPE_CHECKING:
     from jaxtyping import Float
 
@@ -19,6 +21,7 @@ class History:
     """Interval means of each demand on the train split, as an operator would have logged them.
 
     `hourly_gbps` is the mean by UTC hour of day; `p99_gbps` and `peak_gbps` are of interval means.
+    `log` holds the loads themselves, by substep.
     """
 
     mean_gbps: Float[np.ndarray, " demands"]
@@ -26,12 +29,13 @@ class History:
     p99_gbps: Float[np.ndarray, " demands"]
     peak_gbps: Float[np.ndarray, " demands"]
     hourly_gbps: Float[np.ndarray, "hours demands"]
+    log: LoadLog
 
 
 def no_history(demands: int) -> History:
     """A record of nothing, for allocators that look at recent intervals only."""
     nothing = np.zeros(demands)
-    return History(nothing, nothing, nothing, nothing, np.zeros((24, demands)))
+    return History(nothing, nothing, nothing, nothing, np.zeros((24, demands)), no_log(demands))
 
 
 def measured(worlds: Sequence[World], interval_s: float) -> History:
@@ -57,6 +61,7 @@ def measured(worlds: Sequence[World], interval_s: float) -> History:
         p99_gbps=np.quantile(rows, 0.99, axis=0),
         peak_gbps=rows.max(0),
         hourly_gbps=hourly,
+        log=logged(worlds, interval_s),
     )
 
 
