@@ -110,10 +110,12 @@ def checked_actions(actions: object, shape: tuple[int, ...]) -> np.ndarray:
         ActionError: The shape is wrong, or a number is not finite; names the first.
     """
     try:
-        given = np.asarray(actions, np.float32)
+        given = np.asarray(actions)
     except (TypeError, ValueError):
+        given = np.array(None)
+    if given.dtype.kind not in "fiub":
         msg = f"Action: got {type(actions).__name__}, expected numbers of shape {shape}."
-        raise ActionError(msg) from None
+        raise ActionError(msg)
     if given.shape != shape:
         msg = f"Action: got shape {given.shape}, expected {shape}."
         raise ActionError(msg)
@@ -121,7 +123,7 @@ def checked_actions(actions: object, shape: tuple[int, ...]) -> np.ndarray:
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(given))[0])
         msg = f"Action{list(place)}: got {given[place]}, expected a finite number in [-1, 1]."
         raise ActionError(msg)
-    return np.clip(given, -1.0, 1.0)
+    return np.clip(given, -1.0, 1.0).astype(np.float32, copy=False)
 
 
 def _ones(count: int, rows: int) -> np.ndarray:
