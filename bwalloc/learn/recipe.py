@@ -98,12 +98,12 @@ class SacSection(Section):
 
     n_envs: Count = 16
     buffer_size: Count = 50_000
-    batch_size: Count = 256
+    batch_size: Count = 128
     gamma: Share = 0.9
     tau: Share = 0.01
     learning_rate: Positive = 5e-4
-    learning_starts: Count = 2_000
-    gradient_steps: Count = 4
+    learning_starts: Count = 1_000
+    gradient_steps: Count = 1
     ent_coef: Positive = 0.002
     log_std_init: float = -2.0
     final_share: Share = 0.1

@@ -26,7 +26,6 @@ from bwalloc.allocate.neural import (
     LATEST,
     Architecture,
     Graph,
-    Weights,
     act,
     answered,
     embed,
@@ -122,11 +121,7 @@ class Noise(nn.Module):
 
 
 class Pooled(nn.Module):
-    """A critic on the policy's rows of demands: a small head per demand, and their mean.
-
-    It reads the rows and does not move them, so that a bad critic spoils no good policy; and a
-    second encoder would double the cost of a step.
-    """
+    """A small layer per demand, and one number from the mean over demands."""
 
     def __init__(self, hidden: int, seed: int) -> None:
         """Draw the weights."""
@@ -135,10 +130,11 @@ class Pooled(nn.Module):
 
     def forward(self, demands: torch.Tensor, graph: Graph) -> torch.Tensor:
         """Money to come in units of the reward, (B, 1), of rows (hidden, demands, B)."""
-        weights, rows = named_weights(self.layers), demands.detach()
-        inner = torch.einsum("oc,crb->orb", weights["row.weight"], rows)
+        weights = named_weights(self.layers)
+        inner = torch.einsum("oc,crb->orb", weights["row.weight"], demands)
         inner = functional.silu(inner + weights["row.bias"][:, None, None])
-        return _value(weights, inner, graph)
+        pooled = graph.mean(inner)[:, 0].T
+        return functional.linear(pooled, weights["value.out.weight"], weights["value.out.bias"])
 
     def centre(self, value: float) -> None:
         """Begin at `value`: many steps of a small learning rate lie between 0 and it."""
@@ -147,7 +143,11 @@ class Pooled(nn.Module):
 
 
 class PpoPolicy(ActorCriticPolicy):
-    """Gaussian noise around the network's action, and a critic on its rows of demands."""
+    """Gaussian noise around the network's action, and a critic on its rows of demands.
+
+    The critic reads the rows and does not move them, so that a bad critic spoils no good policy; an
+    encoder of its own would double the cost of a step.
+    """
 
     def __init__(self, *args: Any, plan: Plan, **kwargs: Any) -> None:
         """Build from `plan`; the other arguments are those of `ActorCriticPolicy`."""
@@ -196,7 +196,7 @@ class PpoPolicy(ActorCriticPolicy):
         actor, graph = self.actor, self.view.graph
         weights = actor.weights
         rows = embed(weights, self.view.features(obs), graph, actor.architecture)
-        return self.view.flat(act(weights, rows, graph)), self.critic(rows.demands, graph)
+        return self.view.flat(act(weights, rows, graph)), self.critic(rows.demands.detach(), graph)
 
 
 class SacActor(nn.Module):
@@ -235,7 +235,7 @@ class SacActor(nn.Module):
 
 
 class SacCritic(nn.Module):
-    """Two encoders of features and action together, each pooled over demands to one number.
+    """An encoder of features and action together, and two heads pooled over demands.
 
     One round of messages carries an action to the links it loads and to those it competes with.
     """
@@ -249,19 +249,15 @@ class SacCritic(nn.Module):
         self.view = view
         self.architecture = Architecture(whole.hidden, min(whole.rounds, 1))
         self.history = whole.history
-        shapes = {**_reading_actions(self.architecture), "value.out": (1, whole.hidden)}
-        seeds = (plan.seed + 1, plan.seed + 2)
-        self.encoders = nn.ModuleList([drawn_layers(shapes, seed) for seed in seeds])
+        self.layers = drawn_layers(_reading_actions(self.architecture), plan.seed + 1)
+        self.first, self.second = (Pooled(whole.hidden, plan.seed + n) for n in (2, 3))
 
     def forward(self, obs: Any, actions: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Two estimates of the money to come, (B, 1) each."""
         graph = self.view.graph
         features = self._with_action(self.view.features(obs), self.view.rows(actions))
-        estimates: list[torch.Tensor] = []
-        for weights in self._weights():
-            rows = embed(weights, features, graph, self.architecture)
-            estimates.append(_value(weights, rows.demands, graph))
-        return tuple(estimates)
+        rows = embed(named_weights(self.layers), features, graph, self.architecture)
+        return self.first(rows.demands, graph), self.second(rows.demands, graph)
 
     def set_training_mode(self, mode: bool) -> None:
         """As `BasePolicy` wants it."""
@@ -269,12 +265,8 @@ class SacCritic(nn.Module):
 
     def centre(self, value: float) -> None:
         """Begin at `value`: many steps of a small learning rate lie between 0 and it."""
-        with torch.no_grad():
-            for weights in self._weights():
-                weights["value.out.bias"].fill_(value)
-
-    def _weights(self) -> list[dict[str, torch.Tensor]]:
-        return [named_weights(each) for each in self.encoders]  # pyright: ignore[reportArgumentType]
+        self.first.centre(value)
+        self.second.centre(value)
 
     def _with_action(
         self, features: dict[str, torch.Tensor], action: torch.Tensor
@@ -309,12 +301,6 @@ class SacPolicy(SACPolicy):
         """Both critics as one module."""
         del features_extractor
         return SacCritic(self.plan, self.view).to(self.device)
-
-
-def _value(weights: Weights, demands: torch.Tensor, graph: Graph) -> torch.Tensor:
-    """One number per episode, (B, 1), from the mean of rows (hidden, demands, B)."""
-    pooled = graph.mean(demands)[:, 0].T
-    return functional.linear(pooled, weights["value.out.weight"], weights["value.out.bias"])
 
 
 def _reading_actions(architecture: Architecture) -> dict[str, tuple[int, int]]:
