@@ -20,7 +20,6 @@ CONSTANTS: dict[str, tuple[str, ...]] = {
     "strict-priority": ("over.*",),
     "last-value-lp": ("margin.*",),
     "mpc": ("horizon", "alpha", "tau_h", "margin.*"),
-    "stochastic-lp": ("alpha", "smoothing", "patience", "margin.*"),
     "stochastic-lp": ("alpha", "patience", "smoothing", "margin.*"),
     "forecast": (*_LEVEL, "mix.*"),
     "guarantee": (*_LEVEL, "mix"),
