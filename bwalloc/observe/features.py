@@ -213,6 +213,8 @@ class Observer:
         load = readings.carried_gbps / (readings.capacity_gbps + LEAST)
         room = self.paths.least(-load).reshape(narrowest.shape)
         width = xp.log10((narrowest + LEAST) / widest[:, None])
+        if not self.exists.all():  # rows without a tunnel are 0, as all that pads
+            width = width * like(self.exists[:, :, None].astype(np.float32), width)
         batch = widest.shape[1]
         return [column.reshape(-1, batch) for column in (width, -room)]
 

@@ -40,7 +40,7 @@ def test_every_environment_of_the_catalogue_is_registered():
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("env_id", [*IDS, ANY])
 def test_gymnasium_finds_nothing_wrong(env_id):
     check_env(make(env_id).unwrapped, skip_render_check=True)
 
