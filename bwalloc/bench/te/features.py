@@ -22,6 +22,8 @@ INPUTS: Mapping[str, int] = {"demands": HISTORY + 4, "tunnels": 8, "links": 6, "
 """Channels in, by kind of row."""
 TINY = 1e-6
 """Load below which a demand is as good as silent, as a share of its widest tunnel."""
+SILENT = 1e-12
+"""Utilisation of the fullest link below which nothing flows."""
 SHARP = 0.03
 """Distance below the fullest link, as a share of its utilisation, at which a link still counts."""
 
@@ -66,7 +68,7 @@ def seen_of_splits(
     xp = namespace(logits)
     split = shares(network, logits)
     used = network.utilisation(split, history_gbps)
-    fullest = xp.amax(used, 1)
+    fullest = xp.amax(used, 1).clip(SILENT)
     used = used / fullest[:, None]
     price = _price(used)
     mean = used.mean(0)

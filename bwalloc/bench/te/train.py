@@ -145,7 +145,8 @@ class SplitTrainer:
         loss = self._normalised(self.weights(), self.targets[order[: settings.batch]]).mean()
         self.optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.layers.parameters(), settings.clip_norm)
+        if self.layers:
+            torch.nn.utils.clip_grad_norm_(self.layers.parameters(), settings.clip_norm)
         self.optimiser.step()
         self.updates += 1
         kept = min(settings.memory, self.updates / (self.updates + 10))

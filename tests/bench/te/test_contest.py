@@ -1,0 +1,105 @@
+"""Rivals, scores and training on a dataset whose answers are known."""
+
+import numpy as np
+import pytest
+from te_builders import ring_dataset, tiny_dataset
+
+from bwalloc.allocate.neural import Architecture
+from bwalloc.bench.te.contest import CONSTANT, LEARNED, run_contest
+from bwalloc.bench.te.rivals import RIVALS
+from bwalloc.bench.te.score import Score, Target, least_mlu, normalised_mlu, score_of
+from bwalloc.bench.te.settings import CONSTANTS_ALONE, TrainSettings
+from bwalloc.errors import DecisionError
+
+SMALL = TrainSettings(
+    architecture=Architecture(hidden=8, rounds=1), looks=2, updates=60, batch=8,
+    learning_rate=1e-2, validate_every=10, memory=0.8,
+)  # fmt: skip
+
+
+def mean_of(dataset, decide, least):
+    return normalised_mlu(dataset, decide, least)[0].mean()
+
+
+def test_nobody_beats_the_least_mlu():
+    dataset = ring_dataset()
+    least = least_mlu(dataset)
+    for make in RIVALS.values():
+        values, spent = normalised_mlu(dataset, make(dataset.network), least)
+        assert values.min() >= 1 - 1e-5
+        assert len(dataset.splits["test"]) == len(values) == len(spent)
+
+
+def test_proportional_routes_need_no_prediction():
+    dataset = tiny_dataset()
+    least = least_mlu(dataset)
+    for name in ("last-value-lp", "mean-lp", "peak-lp", "hedged-lp"):
+        decide = RIVALS[name](dataset.network)
+        assert 1.0 == pytest.approx(mean_of(dataset, decide, least), abs=1e-4)
+    assert mean_of(dataset, RIVALS["uniform"](dataset.network), least) > 1.5
+
+
+def test_hedging_beats_trusting_the_last_matrix():
+    dataset = ring_dataset()
+    least = least_mlu(dataset)
+    hedged, trusting = (
+        mean_of(dataset, RIVALS[name](dataset.network), least)
+        for name in ("hedged-lp", "last-value-lp")
+    )
+    assert hedged < trusting - 0.02
+
+
+def test_deciders_never_see_what_they_decide_for():
+    dataset, seen = tiny_dataset(), []
+
+    def spy(history):
+        seen.append(history[:, :, 0])
+        return dataset.network.uniform()
+
+    normalised_mlu(dataset, spy, least_mlu(dataset))
+    for history, row in zip(seen, dataset.splits["test"], strict=True):
+        assert np.array_equal(dataset.load_gbps[row - 12 : row], history)
+
+
+@pytest.mark.parametrize("wrong", [0.9, np.nan])
+def test_splits_that_lose_traffic_are_refused(wrong):
+    dataset = tiny_dataset()
+    with pytest.raises(DecisionError, match="do not add up to 1"):
+        normalised_mlu(dataset, lambda _: dataset.network.uniform() * wrong, least_mlu(dataset))
+
+
+def test_a_target_needs_both_figures():
+    good = Score(1.01, 1.0, 1.05, 1.06, {})
+    target = Target(1.017, 1.069)
+    assert target.is_met(good)
+    assert not target.is_met(Score(1.02, 1.0, 1.05, 1.06, {}))
+    assert not target.is_met(Score(1.01, 1.0, 1.07, 1.08, {}))
+
+
+def test_scores_are_means_and_quantiles():
+    score = score_of(np.linspace(1, 2, 101), np.full(101, 3.0))
+    assert (1.5, 1.5, 1.95, 1.99) == pytest.approx((score.mean, score.p50, score.p95, score.p99))
+    assert {"p50": 3.0, "p99": 3.0} == score.decide_ms
+
+
+@pytest.mark.slow
+def test_training_learns_and_repeats():
+    pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
+    dataset = ring_dataset()
+    contests = [run_contest(dataset, SMALL, seeds=(3,)) for _ in range(2)]
+    rows = [{entry.name: entry for entry in contest.entries} for contest in contests]
+    assert rows[0]["uniform"].score.mean - 0.1 > rows[0][LEARNED].score.mean
+    assert np.array_equal(rows[0][LEARNED].values, rows[1][LEARNED].values)
+    assert rows[0][CONSTANT].score.mean < rows[0]["uniform"].score.mean
+    assert contests[0].winner.score.mean == min(e.score.mean for e in contests[0].entries)
+
+
+@pytest.mark.slow
+def test_constants_learn_the_share_of_each_route():
+    pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
+    from bwalloc.bench.te.train import train_splits
+
+    dataset = tiny_dataset()
+    trained = train_splits(dataset, least_mlu(dataset), CONSTANTS_ALONE)
+    splits = trained.policy.decide(dataset.network, dataset.history(np.array([30])))
+    np.testing.assert_allclose([0.75, 0.25], splits[0, :, 0], atol=0.01)
