@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from bwalloc.arrays import Array, Incidence, like, namespace, positive, stacked
+from bwalloc.observe.twin import twin_of
 
 if TYPE_CHECKING:
     from bwalloc.network import Network
@@ -102,10 +103,13 @@ class Memory:
 
 
 class Observer:
-    """Turns readings into features for one network; holds constants only."""
+    """Turns readings into features for one network; holds constants only.
 
-    def __init__(self, network: Network) -> None:
-        """Collect capacities, values and deadlines."""
+    On NumPy its compiled twin does the same where numba is installed.
+    """
+
+    def __init__(self, network: Network, *, compiled: bool | None = None) -> None:
+        """Collect capacities, values and deadlines; `compiled=None` uses numba if installed."""
         self.interval_s = network.interval_s
         self.exists = network.tunnels.exists
         self.paths = Incidence(network.flat_hops, network.n_links)
@@ -125,6 +129,8 @@ class Observer:
         }
         self.fixed = {kind: _within(kind, rows) for kind, rows in fixed.items()}
         self.bounds = {kind: _bounds(kind, len(fixed.get(kind, ()))) for kind in TABLES}
+        twin = twin_of(compiled)
+        self._law = None if twin is None else twin.constants_of(self)
 
     def start(self, batch: int) -> Memory:
         """Nothing seen yet, on NumPy."""
@@ -135,6 +141,8 @@ class Observer:
     def update(self, memory: Memory, readings: Readings) -> Memory:
         """Remember one more interval."""
         offered = readings.offered_gbps
+        if self._law is not None and isinstance(offered, np.ndarray):
+            return Memory(memory.seen + 1, *twin_of(True).updated(memory, readings))
         keep = [1.0 - 1.0 / span for span in SPANS]
         trailing = memory.means[-1] / self._weight(memory.seen, keep[-1])
         means = stacked(
@@ -160,6 +168,9 @@ class Observer:
             rates_gbps: of the interval that just ended, (demands, tunnels, B).
         """
         capacity = readings.capacity_gbps
+        if self._law is not None and isinstance(capacity, np.ndarray):
+            seen = (memory, readings, want_gbps, rates_gbps)
+            return twin_of(True).features_of(self._law, *seen)
         narrowest = self.paths.least(capacity).reshape(*self.exists.shape, -1)
         xp = namespace(capacity)
         widest = xp.amax(narrowest, 1) + LEAST

@@ -1,10 +1,13 @@
-"""The moving window of recent intervals, with its order statistics kept up to date."""
+"""The moving window of recent intervals, with its mean and its order statistics."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from bwalloc.observe.twin import window_twin_of
 
 if TYPE_CHECKING:
     from bwalloc.observe.readings import Readings
@@ -13,16 +16,17 @@ if TYPE_CHECKING:
 class Window:
     """The last `length` intervals of what each demand offered, of a batch of episodes.
 
-    It starts filled with the first reading it gets. Each column is worked on alone, so that a
-    batch gives the numbers of its episodes played one by one.
+    Order statistics are kept up to date, or, with numba, found when asked for. It starts filled
+    with the first reading it gets. Each column is worked on alone, so that a batch gives the
+    numbers of its episodes played one by one.
     """
 
-    def __init__(self, length: int) -> None:
-        """Start empty; the first push decides the shape."""
-        self.length = length
+    def __init__(self, length: int, *, compiled: bool | None = None) -> None:
+        """Start empty; the first push decides the shape. `compiled` as in `Observer`."""
+        self.length, self.compiled = length, compiled
         self.pushes = 0
         self._rows = np.zeros((length, 0, 0), np.float32)
-        self._ordered = self._rows
+        self._ordered: np.ndarray | None = self._rows
 
     @property
     def offered_gbps(self) -> np.ndarray:
@@ -33,29 +37,49 @@ class Window:
         """Put the newest interval in the place of the oldest."""
         newest = readings.offered_gbps
         if not self.pushes:
-            self._rows = np.repeat(newest[None], self.length, 0)
-            self._ordered = self._rows.copy()
+            self._rows = np.repeat(np.asarray(newest, np.float32)[None], self.length, 0)
+            self._ordered = None if window_twin_of(self.compiled) else self._rows.copy()
         else:
             place = self.pushes % self.length
-            self._ordered = _exchanged(self._ordered, self._rows[place], newest)
+            if self._ordered is not None:
+                self._ordered = _exchanged(self._ordered, self._rows[place], newest)
             self._rows[place] = newest
         self.pushes += 1
 
     def restart(self, columns: np.ndarray, readings: Readings) -> None:
         """Forget what these columns offered; their newest reading stands for all before it."""
         for rows in (self._rows, self._ordered):
-            rows[:, :, columns] = readings.offered_gbps[:, columns]
+            if rows is not None:
+                rows[:, :, columns] = readings.offered_gbps[:, columns]
 
     def ewma(self, alpha: float) -> np.ndarray:
         """Exponentially weighted mean of the interval means, newest weighing most, (demands, B)."""
         ages = (self.pushes - 1 - np.arange(self.length)) % self.length
-        weights = (1.0 - alpha) ** ages
-        weights = (weights / weights.sum()).astype(np.float32)
+        weights = _weights(alpha, self.length)[ages]
+        if self._ordered is None:
+            total = np.empty(self._rows.shape[1:], np.float32)
+            window_twin_of(True).weighted(self._flat(), weights, total.reshape(-1))
+            return total
         return (self._rows * weights[:, None, None]).sum(0)
 
     def quantile(self, level: float) -> np.ndarray:
         """Empirical quantile of the interval means, (demands, B)."""
-        return self._ordered[round(level * (self.length - 1))]
+        rank = round(level * (self.length - 1))
+        if self._ordered is None:
+            found = np.empty(self._rows.shape[1:], np.float32)
+            window_twin_of(True).ranked(self._flat(), rank, found.reshape(-1))
+            return found
+        return self._ordered[rank]
+
+    def _flat(self) -> np.ndarray:
+        return self._rows.reshape(self.length, -1)
+
+
+@lru_cache(maxsize=64)
+def _weights(alpha: float, length: int) -> np.ndarray:
+    """Weight by age, newest first."""
+    weights = (1.0 - alpha) ** np.arange(length)
+    return (weights / weights.sum()).astype(np.float32)
 
 
 def _exchanged(ordered: np.ndarray, gone: np.ndarray, new: np.ndarray) -> np.ndarray:

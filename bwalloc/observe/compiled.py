@@ -1,0 +1,381 @@
+# pyright: basic
+# numba infers the types of a kernel; Constants and constants_of are annotated.
+"""The compiled twin of `Observer`; held to it by a parity test.
+
+Inner loops run over the batch, so that they vectorise; a batch of one takes kernels of its own.
+Logarithms are left to NumPy, whose loops over arrays are faster than those of a kernel: one kernel
+writes their arguments, another one scales and clips what came out. No sum depends on the batch.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from bwalloc.observe import features as plain
+
+if TYPE_CHECKING:
+    from bwalloc.observe.features import Memory, Observer
+    from bwalloc.observe.readings import Readings
+
+FAST = {"contract", "arcp", "nsz"}
+inlined = njit(nogil=True, fastmath=FAST, error_model="numpy", forceinline=True)
+kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+ZERO, ONE = np.float32(0), np.float32(1)
+LEAST, SOFT = np.float32(plain.LEAST), np.float32(plain.SOFT)
+LOG10_E = np.float32(math.log10(math.e))
+NOTHING = np.float32(1e-9)
+KEEP = tuple(np.float32(1.0 - 1.0 / span) for span in plain.SPANS)
+FRESH = tuple(np.float32(1.0 / span) for span in plain.SPANS)
+
+
+class Constants(NamedTuple):
+    """What the kernels need of an `Observer`."""
+
+    hops: np.ndarray
+    value: np.ndarray
+    interval_s: np.float32
+    fixed_demands: np.ndarray
+    fixed_tunnels: np.ndarray
+    fixed_links: np.ndarray
+    bounds_demands: np.ndarray
+    bounds_tunnels: np.ndarray
+    bounds_links: np.ndarray
+    bounds_globals: np.ndarray
+
+
+class Seen(NamedTuple):
+    """What the kernels need of a memory and of readings, all (rows, B) or (B,)."""
+
+    seen: np.ndarray
+    means: np.ndarray
+    square: np.ndarray
+    excess: np.ndarray
+    offered: np.ndarray
+    recent: np.ndarray
+    peak: np.ndarray
+    served: np.ndarray
+    expired: np.ndarray
+    queued: np.ndarray
+    capacity: np.ndarray
+    carried: np.ndarray
+    hour: np.ndarray
+
+
+class Written(NamedTuple):
+    """The features, by kind: (features, rows, B)."""
+
+    demands: np.ndarray
+    tunnels: np.ndarray
+    links: np.ndarray
+    globals: np.ndarray
+
+
+@inlined
+def _gathered_weight(seen, keep):
+    return max(ONE - keep**seen, ONE - keep)
+
+
+@inlined
+def _update(seen, means, square, excess, offered, peak, after, size):
+    weight = np.empty(size, np.float32)
+    new_means, new_square, new_excess = after
+    k, fresh = KEEP[2], FRESH[2]
+    for b in range(size):
+        weight[b] = ONE / _gathered_weight(seen[b], k)
+    for d in range(offered.shape[0]):
+        for b in range(size):
+            load = offered[d, b]
+            away = load - means[2, d, b] * weight[b]
+            new_means[0, d, b] = KEEP[0] * means[0, d, b] + FRESH[0] * load
+            new_means[1, d, b] = KEEP[1] * means[1, d, b] + FRESH[1] * load
+            new_means[2, d, b] = k * means[2, d, b] + fresh * load
+            new_square[d, b] = k * square[d, b] + fresh * (away * away)
+            new_excess[d, b] = k * excess[d, b] + fresh * max(peak[d, b] - load, ZERO)
+
+
+@inlined
+def _least(values, hops, out, size):
+    """Least of `values` over the resources that each tunnel crosses; 0 without any."""
+    for p in range(hops.shape[0]):
+        first = hops[p, 0]
+        for b in range(size):
+            out[p, b] = values[first, b] if first < values.shape[0] else ZERO
+        for h in range(1, hops.shape[1]):
+            link = hops[p, h]
+            if link < values.shape[0]:
+                for b in range(size):
+                    out[p, b] = min(out[p, b], values[link, b])
+
+
+@inlined
+def _demand_rows(law, got, want, rates, widest, whole, weights, out, size):
+    """Arguments of the logarithms of the demands, and the shares."""
+    demands, tunnels = rates.shape[0], rates.shape[1]
+    mean, queued = np.empty(size, np.float32), np.empty(size, np.float32)
+    for b in range(size):
+        whole[b] = ZERO
+    for d in range(demands):
+        for b in range(size):
+            mean[b] = max(got.means[2, d, b] * weights[2, b], LEAST * widest[d, b])
+            queued[b] = ZERO
+            out[13, d, b] = ZERO
+        for k in range(got.queued.shape[1]):
+            for b in range(size):
+                queued[b] += got.queued[d, k, b]
+        for k in range(tunnels):
+            for b in range(size):
+                out[13, d, b] += rates[d, k, b]
+        for b in range(size):
+            soft = SOFT * mean[b]
+            scale = ONE / ((ONE + SOFT) * mean[b])
+            per_mean = ONE / mean[b]
+            out[0, d, b] = mean[b] / widest[d, b]
+            out[1, d, b] = (got.offered[d, b] + soft) * scale
+            out[2, d, b] = (got.recent[d, b] + soft) * scale
+            out[3, d, b] = (got.peak[d, b] + soft) * scale
+            out[4, d, b] = (got.means[0, d, b] * weights[0, b] + soft) * scale
+            out[5, d, b] = (got.means[1, d, b] * weights[1, b] + soft) * scale
+            out[6, d, b] = ONE + np.sqrt(got.square[d, b] * weights[2, b]) * per_mean
+            out[7, d, b] = ONE + got.excess[d, b] * weights[2, b] * per_mean
+            out[8, d, b] = ONE + queued[b] / (law.interval_s * mean[b])
+            out[9, d, b] = got.queued[d, 0, b] / (queued[b] + NOTHING)
+            ended = got.expired[d, b] + got.served[d, b]
+            out[10, d, b] = got.expired[d, b] / (ended + NOTHING)
+            out[11, d, b] = law.value[d, 0] * mean[b]
+            out[12, d, b] = (want[d, b] + soft) * scale
+            out[13, d, b] = (out[13, d, b] + soft) * scale
+            whole[b] += out[11, d, b]
+    for d in range(demands):
+        for b in range(size):
+            out[11, d, b] /= whole[b]
+
+
+@inlined
+def _tunnel_rows(law, got, narrowest, widest, load, out, size):
+    """Widest path of each demand; argument of the width; load of the fullest link."""
+    demands = widest.shape[0]
+    tunnels = narrowest.shape[0] // demands
+    for link in range(load.shape[0]):
+        for b in range(size):
+            load[link, b] = -got.carried[link, b] / (got.capacity[link, b] + LEAST)
+    _least(got.capacity, law.hops, narrowest, size)
+    _least(load, law.hops, out[1], size)
+    for d in range(demands):
+        for b in range(size):
+            widest[d, b] = ZERO
+        for k in range(tunnels):
+            for b in range(size):
+                widest[d, b] = max(widest[d, b], narrowest[d * tunnels + k, b])
+        for b in range(size):
+            widest[d, b] += LEAST
+        for k in range(tunnels):
+            p = d * tunnels + k
+            exists = law.hops[p, 0] < load.shape[0]
+            for b in range(size):
+                width = (narrowest[p, b] + LEAST) / widest[d, b]
+                out[0, p, b] = width if exists else ONE
+                out[1, p, b] = -out[1, p, b]
+
+
+@inlined
+def _link_rows(law, got, want, narrowest, whole, load, out, size):
+    """Arguments of the capacity and of the pressure; the load of each link."""
+    links, demands = got.capacity.shape[0], want.shape[0]
+    tunnels = narrowest.shape[0] // demands
+    for b in range(size):
+        whole[b] = ZERO
+    for link in range(links):
+        for b in range(size):
+            whole[b] += got.capacity[link, b] + LEAST
+            out[2, link, b] = ZERO
+            out[1, link, b] = -load[link, b]
+    for b in range(size):
+        whole[b] = np.float32(links) / whole[b]
+    for link in range(links):
+        for b in range(size):
+            out[0, link, b] = (got.capacity[link, b] + LEAST) * whole[b]
+    for d in range(demands):
+        for b in range(size):
+            whole[b] = ZERO
+        for k in range(tunnels):
+            for b in range(size):
+                whole[b] += narrowest[d * tunnels + k, b]
+        for b in range(size):
+            whole[b] = want[d, b] / (whole[b] + LEAST)
+        for k in range(tunnels):
+            p = d * tunnels + k
+            for h in range(law.hops.shape[1]):
+                link = law.hops[p, h]
+                if link < links:
+                    for b in range(size):
+                        out[2, link, b] += whole[b] * narrowest[p, b]
+    for link in range(links):
+        for b in range(size):
+            out[2, link, b] = ONE + out[2, link, b] / (got.capacity[link, b] + LEAST)
+
+
+@inlined
+def _global_rows(got, weights, out, size):
+    for b in range(size):
+        day = np.float32(got.hour[b]) * np.float32(2 * np.pi / 24.0)
+        week = np.float32(got.hour[b]) * np.float32(2 * np.pi / 168.0)
+        out[0, 0, b], out[1, 0, b] = np.sin(day), np.cos(day)
+        out[2, 0, b], out[3, 0, b] = np.sin(week), np.cos(week)
+        load, trailing = ZERO, ZERO
+        for d in range(got.offered.shape[0]):
+            load += got.offered[d, b]
+            trailing += got.means[2, d, b]
+        out[4, 0, b] = (load + LEAST) / (trailing * weights[2, b] + LEAST)
+
+
+@inlined
+def _arguments(law, got, want, rates, out, size):
+    """Everything up to the logarithms."""
+    demands, tunnels, links = want.shape[0], law.hops.shape[0], got.capacity.shape[0]
+    narrowest = np.empty((tunnels, size), np.float32)
+    widest, load = np.empty((demands, size), np.float32), np.empty((links, size), np.float32)
+    whole, weights = np.empty(size, np.float32), np.empty((3, size), np.float32)
+    for b in range(size):
+        weights[0, b] = ONE / _gathered_weight(got.seen[b], KEEP[0])
+        weights[1, b] = ONE / _gathered_weight(got.seen[b], KEEP[1])
+        weights[2, b] = ONE / _gathered_weight(got.seen[b], KEEP[2])
+    _tunnel_rows(law, got, narrowest, widest, load, out.tunnels, size)
+    _demand_rows(law, got, want, rates, widest, whole, weights, out.demands, size)
+    _link_rows(law, got, want, narrowest, whole, load, out.links, size)
+    _global_rows(got, weights, out.globals, size)
+
+
+@inlined
+def _clipped(out, bounds, fixed, size):
+    """Scale and clip the rows that move; bounds (features, 3): low, high, factor."""
+    moving = bounds.shape[0]
+    for f in range(moving):
+        low, high, factor = bounds[f]
+        for row in range(out.shape[1]):
+            for b in range(size):
+                out[f, row, b] = min(max(out[f, row, b] * factor, low), high)
+    for f in range(fixed.shape[0]):
+        for row in range(out.shape[1]):
+            for b in range(size):
+                out[moving + f, row, b] = fixed[f, row]
+
+
+@inlined
+def _finish(law, out, size):
+    _clipped(out.demands, law.bounds_demands, law.fixed_demands, size)
+    _clipped(out.tunnels, law.bounds_tunnels, law.fixed_tunnels, size)
+    _clipped(out.links, law.bounds_links, law.fixed_links, size)
+    _clipped(out.globals, law.bounds_globals, law.fixed_links[:0], size)
+
+
+@kernel
+def update_block(seen, means, square, excess, offered, peak, after):
+    """`Observer.update` of a batch into `after`: means, square, excess."""
+    size = np.uint64(offered.shape[1])
+    _update(seen, means, square, excess, offered, peak, after, size)
+
+
+@kernel
+def update_one(seen, means, square, excess, offered, peak, after):
+    """`update_block` for a batch of one."""
+    _update(seen, means, square, excess, offered, peak, after, np.uint64(1))
+
+
+@kernel
+def arguments_block(law, got, want, rates, out):
+    """Write the features into `out`, those that are logarithms as their arguments."""
+    _arguments(law, got, want, rates, out, np.uint64(want.shape[1]))
+
+
+@kernel
+def arguments_one(law, got, want, rates, out):
+    """`arguments_block` for a batch of one."""
+    _arguments(law, got, want, rates, out, np.uint64(1))
+
+
+@kernel
+def finish_block(law, out):
+    """Scale and clip the features, and add those that never change."""
+    _finish(law, out, np.uint64(out.globals.shape[2]))
+
+
+@kernel
+def finish_one(law, out):
+    """`finish_block` for a batch of one."""
+    _finish(law, out, np.uint64(1))
+
+
+def constants_of(observer: Observer) -> Constants:
+    """Collect what the kernels need of `observer`."""
+    fixed = {kind: np.ascontiguousarray(rows[:, :, 0]) for kind, rows in observer.fixed.items()}
+    bounds: dict[str, np.ndarray] = {}
+    for kind, (low, high) in observer.bounds.items():
+        factor = np.ones_like(low)
+        for row, feature in enumerate(plain.TABLES[kind][: len(low)]):
+            if feature.meaning.startswith("log10"):
+                factor[row] = LOG10_E
+        bounds[kind] = np.ascontiguousarray(np.stack([low, high, factor], 1)[:, :, 0, 0])
+    return Constants(
+        observer.paths.hops,
+        observer.value,
+        np.float32(observer.interval_s),
+        *(fixed[kind] for kind in ("demands", "tunnels", "links")),
+        *(bounds[kind] for kind in ("demands", "tunnels", "links", "globals")),
+    )
+
+
+def updated(memory: Memory, readings: Readings) -> tuple[np.ndarray, ...]:
+    """Means, square and excess of `memory` after one more interval."""
+    offered, peak = _floats(readings.offered_gbps), _floats(readings.peak_gbps)
+    after = tuple(np.empty_like(part) for part in (memory.means, memory.square, memory.excess))
+    run = update_one if offered.shape[1] == 1 else update_block
+    run(memory.seen, memory.means, memory.square, memory.excess, offered, peak, after)
+    return after
+
+
+def features_of(
+    law: Constants, memory: Memory, readings: Readings, want: np.ndarray, rates: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The features of `Observer.__call__`, new arrays."""
+    demands, batch = want.shape
+    rows = {"demands": demands, "tunnels": law.hops.shape[0], "globals": 1}
+    rows["links"] = len(readings.capacity_gbps)
+    counts = {kind: (len(table), rows[kind], batch) for kind, table in plain.TABLES.items()}
+    written = Written(**{kind: np.empty(shape, np.float32) for kind, shape in counts.items()})
+    read = {field: _floats(getattr(readings, name)) for field, name in _READ.items()}
+    hour = np.asarray(readings.hour_of_week, np.float64)
+    got = Seen(memory.seen, memory.means, memory.square, memory.excess, hour=hour, **read)
+    arguments, finish = (
+        (arguments_one, finish_one) if batch == 1 else (arguments_block, finish_block)
+    )
+    arguments(law, got, _floats(want), _floats(rates), written)
+    for part in _logarithms(written):
+        np.log(part, out=part)
+    finish(law, written)
+    return written._asdict()
+
+
+_READ = {
+    "offered": "offered_gbps",
+    "recent": "recent_gbps",
+    "peak": "peak_gbps",
+    "served": "served_gbit",
+    "expired": "expired_gbit",
+    "queued": "queued_gbit",
+    "capacity": "capacity_gbps",
+    "carried": "carried_gbps",
+}
+
+
+def _logarithms(written: Written) -> tuple[np.ndarray, ...]:
+    """The rows of the features that are logarithms."""
+    demands, links = written.demands, written.links
+    return (demands[:9], demands[11:14], written.tunnels[0], links[0], links[2], written.globals[4])
+
+
+def _floats(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values, np.float32)
