@@ -74,8 +74,14 @@ class Engine:
         return self.scenario.timing.intervals
 
     def restart(self, columns: np.ndarray, worlds: Sequence[World]) -> None:
-        """Begin new episodes in these columns; the others go on."""
-        if self.episodes is None:
+        """Begin new episodes in these columns; the others go on.
+
+        All columns at once begin as at first, so that a seed gives the same episode to the last
+        bit whatever was played before.
+        """
+        if self.episodes is None or len(columns) == self.batch:
+            self.state = self.simulator.start(self.batch)
+            self.window, self.memory = Window(self.asker.window), self.observer.start(self.batch)
             self.episodes = Episodes(worlds)
             self.readings = self.simulator.first_readings(self.state, self.episodes)
             self.window.push(self.readings)
