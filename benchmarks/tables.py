@@ -35,6 +35,7 @@ def rendered() -> dict[Path, str]:
     tables = {
         HOME / "README.md": {"metro-inference": comparison("metro-inference")},
         HOME / "envs" / "README.md": {"worth-learning": worth_learning()},
+        HOME / "agents" / "README.md": {"agents": agents()},
     }
     return {path: _filled(path.read_text(encoding="utf-8"), by) for path, by in tables.items()}
 
@@ -76,6 +77,29 @@ def worth_learning() -> str:
         cells = [regret["clairvoyant"], *(regret[name] for name in TOO_EASY), distance]
         figures = " | ".join(f"{cell:.3f}" for cell in cells)
         rows.append(f"| `{env}` | {figures} | `{best}` | {100 * missed:.0f} % |")
+    return "\n".join(rows)
+
+
+def agents() -> str:
+    """How each agent of the catalogue was made, and what it earned."""
+    rows = [
+        "| agent | environment | algorithm | trained | net $/h (95 %) | regret "
+        "| gain on the best rule, $/h (95 %) | card |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for path in sorted((HOME / "agents").glob("*/manifest.json")):
+        made = json.loads(path.read_text(encoding="utf-8"))
+        name, training = path.parent.name, made["training"]
+        env = made["environment"]
+        result = _result(name)
+        row = result["allocators"][name]
+        rows.append(
+            f"| `{name}` | `{env}` | {training['algorithm']}, {training['steps']:,} intervals "
+            f"| {training['seconds'] / 60:.1f} min, {training['hardware']} "
+            f"| {_range(row['net_usd_per_h'])} | {row['regret']['mean']:.3f} "
+            f"| {_range(row['gain_over_best_classical_usd_per_h'], '+')} on "
+            f"`{result['best_classical']}` | [card]({name}/card.md) |"
+        )
     return "\n".join(rows)
 
 

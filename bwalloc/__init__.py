@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         load_scenario,
         write_environment,
     )
+    from bwalloc.serve import load_bundle
     from bwalloc.sim import Simulator
 
 __version__ = "0.1.0"
@@ -34,6 +35,7 @@ __all__ = [
     "compare",
     "environment_from_graph",
     "list_scenarios",
+    "load_bundle",
     "load_scenario",
     "make_allocator",
     "write_environment",
@@ -49,6 +51,7 @@ _HOME = {
     "compare": "bench",
     "environment_from_graph": "scenario",
     "list_scenarios": "scenario",
+    "load_bundle": "serve",
     "load_scenario": "scenario",
     "make_allocator": "allocate",
     "write_environment": "scenario",
