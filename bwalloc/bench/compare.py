@@ -121,7 +121,7 @@ def _play_all(
 
 def _cost(name: str) -> int:
     """Dear tasks start first, so that processes finish together; legacy before all of them."""
-    return {LEGACY: 3, "mpc": 2, "last-value-lp": 1}.get(name, 0)
+    return {LEGACY: 3, "mpc": 2, "stochastic-lp": 2, "last-value-lp": 1}.get(name, 0)
 
 
 def _leave_out(result: Comparison, max_decide_ms: float | None) -> None:
