@@ -2,8 +2,9 @@ import gymnasium
 import numpy as np
 import pytest
 
-from bwalloc.errors import BwallocError
-from bwalloc.gym import CloudEdgeVectorEnv, make_sb3
+from bwalloc.errors import BwallocError, ScenarioError
+from bwalloc.gym import CloudEdgeVectorEnv, CompactReplay, make_sb3
+from bwalloc.scenario import load_scenario
 
 sb3 = pytest.importorskip("stable_baselines3")
 SHORT = {"time.intervals": 40}
@@ -70,6 +71,43 @@ def test_it_trains_out_of_the_box(algo):
     assert np.isfinite(actions).all()
 
 
+@pytest.mark.parametrize("algo", ["PPO", "SAC"])
+def test_a_first_update_out_of_the_box(algo):
+    env = make_sb3(TINY, 4, seed=0, overrides=SHORT)
+    options = {
+        "PPO": {"n_steps": 25, "batch_size": 50, "n_epochs": 1},
+        "SAC": {"replay_buffer_class": CompactReplay, "learning_starts": 180},
+    }[algo]
+    model = getattr(sb3, algo)("MultiInputPolicy", env, seed=0, **options)
+    model.learn(200)
+
+    assert model._n_updates > 0
+    assert 4 == len(model.ep_info_buffer)  # VecMonitor: every episode has ended once
+    assert all(40 == episode["l"] for episode in model.ep_info_buffer)
+
+
+def test_normalising_a_batch_keeps_the_ends_of_episodes():
+    from stable_baselines3.common.vec_env import VecNormalize
+
+    env = VecNormalize(make_sb3(TINY, 2, seed=0, overrides=SHORT), norm_obs_keys=["demands"])
+    env.reset()
+    for _ in range(40):
+        observation, rewards, _, infos = env.step(np.zeros((2, *env.action_space.shape)))
+
+    assert np.isfinite(rewards).all()
+    assert np.isfinite(observation["demands"]).all()
+    assert np.isfinite(infos[0]["terminal_observation"]["demands"]).all()
+
+
+def test_a_scenario_can_stand_for_the_id():
+    scenario = load_scenario("tiny-edge", overrides={"intervals": 40})
+    by_id, by_scenario = make_sb3(TINY, 2, seed=3, overrides=SHORT), make_sb3(scenario, 2, seed=3)
+
+    np.testing.assert_array_equal(by_id.reset()["globals"], by_scenario.reset()["globals"])
+    with pytest.raises(ScenarioError, match="built already"):
+        make_sb3(scenario, 2, overrides=SHORT)
+
+
 @pytest.mark.slow
 def test_single_environments_run_in_processes():
     from stable_baselines3.common.vec_env import SubprocVecEnv
@@ -81,8 +119,12 @@ def test_single_environments_run_in_processes():
     try:
         env.seed(0)
         observation = env.reset()
-        _, rewards, *_ = env.step(np.zeros((2, *env.action_space.shape)))
+        for _ in range(40):
+            _, rewards, dones, infos = env.step(np.zeros((2, *env.action_space.shape)))
     finally:
         env.close()
 
     assert 2 == len(observation["demands"]) == len(rewards)
+    assert dones.all()
+    assert infos[1]["TimeLimit.truncated"]
+    assert "demands" in infos[1]["terminal_observation"]
