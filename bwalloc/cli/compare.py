@@ -152,7 +152,8 @@ def _pair(option: str, text: str, example: str) -> tuple[str, str]:
 
 
 def _print(result: dict[str, Any]) -> None:
-    title = f"{result['env']}, {result['split']} split, {result['episodes']} episodes"
+    count = result["episodes"]
+    title = f"{result['env']}, {result['split']} split, {count} episode{'s' * (count != 1)}"
     table = Table(title=title, box=None, pad_edge=False)
     for name in ("allocator", "kind"):
         table.add_column(name, no_wrap=True)

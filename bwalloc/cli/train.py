@@ -14,6 +14,7 @@ from bwalloc.cli.command import command_line
 from bwalloc.cli.extras import needing
 from bwalloc.cli.outputs import check_folder
 from bwalloc.errors import BwallocError, unknown_name
+from bwalloc.scenario import load_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,9 +71,10 @@ def run(
         )  # fmt: skip
     best = folder.best
     if best:
+        rival = load_scenario(chosen.env, envs=envs).rival
         print(
-            f"best policy: {best.gain_usd_per_h:+.2f} +- {best.gain_half_width:.2f} $/h over the "
-            f"best classical rule (validation), after {best.steps:,} steps. "
+            f"best policy: {best.gain_usd_per_h:+.2f} +- {best.gain_half_width:.2f} $/h over "
+            f"{rival} (validation), after {best.steps:,} steps. "
             f"Next: bwalloc export {out} --out agents/NAME"
         )
 
@@ -157,5 +159,5 @@ class _Screen:
         self.events.add_scalar("validation/gain_usd_per_h", point.gain_usd_per_h, point.steps)
         self.bar.console.print(
             f"{point.seconds:6.0f} s {point.steps:>10,} steps: {point.validation_usd_per_h:.2f} "
-            f"$/h, {point.gain_usd_per_h:+.2f} +- {point.gain_half_width:.2f} over the best rule"
+            f"$/h, {point.gain_usd_per_h:+.2f} +- {point.gain_half_width:.2f} over the rival"
         )
