@@ -139,6 +139,19 @@ def test_the_backlog_is_due_at_the_rate_that_keeps_its_deadlines():
     assert later[0, 0, 0] == pytest.approx(68.0)
 
 
+def test_work_that_blocks_gpus_is_worth_what_they_cost_meanwhile():
+    scenario = star(n_sites=2, per_site=2, tunnels=1, groups=1)
+    network = scenario.network
+    history = replace(no_history(4), mean_gbps=np.array([3.0, 1.0, 2.0, 2.0]))
+    rules = [
+        make_rule(NAME, replace(network, groups=groups), history, {})
+        for groups in (network.groups, replace(network.groups, member=np.full(4, -1)))
+    ]
+    blocking, idle = (rule.pairs.value[0].max() for rule in rules)
+    usd_per_s = 8.0 * 2.5 / 3600.0
+    assert blocking - idle == pytest.approx(usd_per_s / (3.0 + 1.0))
+
+
 def first_readings(scenario):
     """What is known before the first interval of a quiet episode."""
     simulator, episodes = Simulator(scenario), Episodes([random_world(scenario, 0)])
