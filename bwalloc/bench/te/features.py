@@ -56,8 +56,10 @@ def seen_of_demands(network: SplitNetwork, history_gbps: Array) -> Array:
 
 def seen_of_splits(
     network: SplitNetwork, history_gbps: Array, logits: Array, progress: float
-) -> dict[str, Array]:
+) -> tuple[dict[str, Array], Array]:
     """What the splits would have done under each matrix seen: rows of tunnels, links, globals.
+
+    Beside the rows stands the toll of every tunnel, (demands, tunnels, B).
 
     Args:
         network: what is routed on.
@@ -78,12 +80,13 @@ def seen_of_splits(
     ]  # fmt: skip
     whole = [0 * mean[0] + progress, mean.mean(0), (fullest[-1] / fullest.mean(0)) - 1]
     flat = (-1, split.shape[2])
-    tunnels = _of_tunnels(network, history_gbps, logits, split, used, price, fullest)
-    return {
+    tunnels, toll = _of_tunnels(network, history_gbps, logits, split, used, price, fullest)
+    rows = {
         "tunnels": stacked([row.reshape(*flat) for row in tunnels]),
         "links": stacked(links),
         "globals": stacked(whole)[:, None],
     }
+    return rows, toll
 
 
 def _of_tunnels(
@@ -94,7 +97,7 @@ def _of_tunnels(
     used: Array,
     price: Array,
     fullest: Array,
-) -> list[Array]:
+) -> tuple[list[Array], Array]:
     """Share, logit, size, and how full and dear the links of each tunnel are.
 
     The toll is the gradient of the smoothed mean MLU with respect to a tunnel's share, relative to
@@ -108,10 +111,11 @@ def _of_tunnels(
     toll = toll - (toll * split).sum(1)[:, None]
     worst = -network.crosses.least(-xp.amax(used, 0))
     typical = -network.crosses.least(-used.mean(0))
-    return [
+    rows = [
         split, (logits / 4).clip(-2, 2), xp.log(size + 1e-4) / 3, size * split, worst, typical,
         xp.log(abs(toll) + 1e-5) / 4 + 1.5, xp.tanh(20 * toll),
     ]  # fmt: skip
+    return rows, toll
 
 
 def _price(used: Array) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 
 from bwalloc.allocate.correction import PARTS
 from bwalloc.allocate.neural import Architecture, Weights, act, embed
-from bwalloc.arrays import Array, like
+from bwalloc.arrays import Array, like, namespace
 from bwalloc.bench.te.features import seen_of_demands, seen_of_splits, shares
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 REACH = 3.0
 """How far one look moves a tunnel's logit at most."""
+STEP = 5.0
+"""How far a look follows the toll of a tunnel where the network says nothing."""
+SPAN = 3.0
+"""Natural logarithm of how much more or less the network may let a demand follow it."""
 CONSTANTS = "constants"
 """Name of the weights that belong to one network: a logit per tunnel to start from."""
 
@@ -56,12 +60,13 @@ class SplitPolicy:
         logits = self._start(network, history_gbps)
         demands = seen_of_demands(network, history_gbps) if self.looks else None
         for look in range(self.looks):
-            rows = seen_of_splits(network, history_gbps, logits, look / self.looks)
+            rows, toll = seen_of_splits(network, history_gbps, logits, look / self.looks)
             embedding = embed(
                 self.weights, {**rows, "demands": demands}, network.graph, self.architecture
             )
             action = act(self.weights, embedding, network.graph)
-            logits = logits + REACH * action[:, len(PARTS) - 1 :]
+            step = STEP * namespace(action).exp(SPAN * action[:, 0])
+            logits = logits + REACH * action[:, len(PARTS) - 1 :] - step[:, None] * toll
         return shares(network, logits)
 
     def _start(self, network: SplitNetwork, history_gbps: Array) -> Array:
