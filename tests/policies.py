@@ -22,7 +22,8 @@ MADE = part.Training(algorithm="apg", steps=1, seconds=1.0, seed=0, command="non
 def random_policy(scenario, architecture=SMALL, seed=0):
     rng, weights = np.random.default_rng(seed), {}
     for name, (rows, columns) in layer_shapes(architecture).items():
-        weights[f"{name}.weight"] = rng.normal(0, 0.4, (rows, columns)).astype(np.float32)
+        drawn = rng.normal(0, 1, (rows, columns)) / np.sqrt(columns)
+        weights[f"{name}.weight"] = drawn.astype(np.float32)
         weights[f"{name}.bias"] = rng.normal(0, 0.2, rows).astype(np.float32)
     tuned = {name: dict(scenario.tuned.get(name, {})) for name in ("forecast", "action")}
     return Policy(architecture, weights, tuned)

@@ -25,6 +25,7 @@ EPISODES = 40
 WORSE = 0.02
 """Share of the best rule's money by which a shift may be lost before the card warns of it."""
 SHOWN = 6
+"""Allocators in the table, from the best; the agent stands in it wherever it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,8 @@ def _scores(scores: Scores) -> list[str]:
     result = scores.result
     rows = result["allocators"]
     ranked = sorted(rows, key=lambda name: -rows[name]["net_usd_per_h"]["mean"])
-    shown = [name for name in ranked if rows[name]["kind"] != "reference"][:SHOWN]
+    played = [name for name in ranked if rows[name]["kind"] != "reference"]
+    shown = [name for place, name in enumerate(played) if place < SHOWN or name == scores.agent]
     lines = [
         f"{result['episodes']} episodes of the {result['split']} split, 95 % intervals over "
         "episodes, gains paired by episode.",
