@@ -56,7 +56,7 @@ def main() -> None:
     """Play, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--env", default="metro-inference")
-    parser.add_argument("--allocator", default="constant")
+    parser.add_argument("--allocator", default="stochastic-lp")
     parser.add_argument("--seed", type=int, help="default: the busiest of 0 to 11")
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--out", type=Path, default=HOME / "docs" / "images" / "surge.gif")
