@@ -282,8 +282,8 @@ def _joined(infos: list[dict[str, Any]]) -> dict[str, Any]:
     joined: dict[str, Any] = {}
     for name in dict.fromkeys(name for info in infos for name in info):
         values = [info.get(name) for info in infos]
-        if any(isinstance(value, dict) for value in values):
-            joined[name] = _joined([value or {} for value in values])  # pyright: ignore[reportArgumentType]
+        if isinstance(next(value for value in values if value is not None), dict):
+            joined[name] = _joined([value or {} for value in values])
         else:
             joined[name] = np.concatenate([np.zeros(1) if v is None else v for v in values])
     return joined
