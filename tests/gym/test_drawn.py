@@ -242,3 +242,19 @@ def test_drawn_networks_are_kept_but_not_without_end():
         env.catalogue.scenario_of(env.catalogue.choose(seed, None))
 
     assert 64 == len(env.catalogue.template._kept)
+
+
+def test_sb3_steps_a_batch_of_networks_over_their_end():
+    pytest.importorskip("stable_baselines3")
+    from bwalloc.gym import make_sb3
+
+    env = make_sb3(ENV_ID, 2, seed=0, overrides=SHORT)
+    env.reset()
+    for _ in range(40):
+        observation, _, dones, infos = env.step(np.zeros((2, *env.action_space.shape), np.float32))
+
+    assert dones.all()
+    for row in range(2):
+        last = infos[row]["terminal_observation"]
+        assert env.observation_space.contains(last)
+        assert not np.array_equal(last["links"], observation["links"][row])

@@ -1,0 +1,27 @@
+"""`bwalloc envs` on environments with one network, and on those that draw one per episode."""
+
+from bwalloc.cli import main
+from bwalloc.scenario import load_scenario
+
+
+def test_the_list_says_how_large_drawn_networks_may_be(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert 0 == main(["envs", "list"])
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip()}
+    sizes = load_scenario("random-edge").sizes
+
+    expected = ["drawn", "<=", str(sizes.links), "<=", str(sizes.demands)]
+    assert expected == rows["random-edge"].split()[2:7]
+    assert ["4", "6", "8"] == rows["tiny-edge"].split()[2:5]
+
+
+def test_a_drawn_environment_is_shown_by_one_of_its_networks(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    network = load_scenario("random-edge").network
+    assert 0 == main(["envs", "show", "random-edge"])
+    shown = capsys.readouterr().out
+
+    assert "this is network 0 of the train split" in shown
+    assert all(name in shown for name in (*network.links.name, *network.demands.name))
+    assert 0 == main(["envs", "show", "tiny-edge"])
+    assert "draws" not in capsys.readouterr().out
