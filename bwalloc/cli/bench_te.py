@@ -60,7 +60,7 @@ def run(
         from bwalloc.bench.te.contest import run_contest
         from bwalloc.bench.te.dataset import read_dataset
         from bwalloc.bench.te.settings import TrainSettings
-    _check(minutes, updates, seeds)
+    _check(minutes=minutes, updates=updates, seeds=seeds, threads=threads)
     check_outputs(json=json_file)
     torch.set_num_threads(threads)
     settings = TrainSettings()
@@ -81,8 +81,8 @@ def run(
     return 0 if contest.is_met else MISSED
 
 
-def _check(minutes: float | None, updates: int | None, seeds: int) -> None:
-    for name, value in (("minutes", minutes), ("updates", updates), ("seeds", seeds)):
+def _check(**given: float | None) -> None:
+    for name, value in given.items():
         if value is not None and not value > 0:
             msg = f"--{name} {value:g}: expected more than 0."
             raise BwallocError(msg)
@@ -108,7 +108,17 @@ def _print(contest: Contest) -> None:
     )  # fmt: skip
     for name in ("decides", "kind"):
         table.add_column(name, no_wrap=True)
-    for name in ("seed", "mean", "p50", "p95", "p99", "decide ms", "parameters", "trained s"):
+    for name in (
+        "seed",
+        "mean",
+        "p50",
+        "p95",
+        "p99",
+        "decide ms",
+        "CPU ms",
+        "parameters",
+        "trained s",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     winner = contest.winner
     for entry in sorted(contest.entries, key=lambda each: each.score.mean):
@@ -128,6 +138,7 @@ def _cells(entry: Entry) -> list[str]:
     return [
         entry.name, entry.kind, "" if entry.seed is None else str(entry.seed),
         *(f"{figure:.4f}" for figure in figures), f"{score.decide_ms['p50']:.2f}",
+        f"{score.decide_ms['cpu_p50']:.2f}",
         f"{entry.parameters:,}" if entry.parameters else "",
         "" if entry.train_s is None else f"{entry.train_s:.0f}",
     ]  # fmt: skip
@@ -142,7 +153,8 @@ def _document(contest: Contest) -> dict[str, Any]:
             },
             "decide_ms": entry.score.decide_ms, "parameters": entry.parameters,
             "validation_mean": entry.validation, "updates": entry.updates,
-            "train_s": entry.train_s, "values": [round(float(each), 6) for each in entry.values],
+            "train_s": entry.train_s, "train_cpu_s": entry.train_cpu_s,
+            "values": [round(float(each), 6) for each in entry.values],
         }
         for entry in contest.entries
     ]  # fmt: skip

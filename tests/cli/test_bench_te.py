@@ -16,7 +16,7 @@ def played(monkeypatch, tmp_path):
     pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
 
     def run(mean):
-        score = Score(mean, 1.0, 1.05, 1.06, {"p50": 1.0, "p99": 2.0})
+        score = Score(mean, 1.0, 1.05, 1.06, {"p50": 1.0, "p99": 2.0, "cpu_p50": 0.5})
         entry = Entry(LEARNED, "agent", score, np.array([mean]), parameters=7, seed=0)
         contest = Contest("geant", (entry,), Target(1.017, 1.069), np.array([1.5]))
         monkeypatch.setattr("bwalloc.bench.te.contest.run_contest", lambda *_, **__: contest)

@@ -41,6 +41,7 @@ class Entry:
         validation: mean normalised MLU on the validation split, which chose the weights.
         updates: after which the kept weights stood.
         train_s: seconds of training.
+        train_cpu_s: the same of this process alone.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Entry:
     validation: float | None = None
     updates: int | None = None
     train_s: float | None = None
+    train_cpu_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def run_contest(
     for name, make in RIVALS.items():
         say(name, 0.0)
         played = normalised_mlu(dataset, make(dataset.network), least)
-        entries.append(Entry(name, "classical", score_of(*played), played[0]))
+        entries.append(Entry(name, "classical", score_of(played), played.values))
     learned = {CONSTANT: CONSTANTS_ALONE, LEARNED: settings}
     if corrected:
         learned[CORRECTED] = replace(settings, constants=True)
@@ -139,17 +141,16 @@ def _trained(
         lambda share, _: say(f"{name}, seed {settings.seed}", share),
     )
     policy: SplitPolicy = trained.policy
-    values, spent = normalised_mlu(
-        dataset, lambda history: policy.decide(dataset.network, history), least
-    )
+    played = normalised_mlu(dataset, lambda history: policy.decide(dataset.network, history), least)
     return Entry(
         name=name,
         kind="classical" if settings.architecture is None else "agent",
-        score=score_of(values, spent),
-        values=values,
+        score=score_of(played),
+        values=played.values,
         parameters=sum(array.size for array in policy.weights.values()),
         seed=settings.seed,
         validation=trained.best.validation,
         updates=trained.best.updates,
         train_s=trained.points[-1].seconds,
+        train_cpu_s=trained.points[-1].cpu_s,
     )

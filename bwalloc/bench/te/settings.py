@@ -25,6 +25,7 @@ class TrainSettings:
         constants_rate: the same for the constants.
         clip_norm: largest norm of a gradient of the network.
         memory: share that the running mean of the weights keeps at each update.
+        copies, spread: of varied matrices, see `with_varied`.
         validate_every: updates between two validations.
         seed: of weights and batches.
     """
@@ -34,11 +35,13 @@ class TrainSettings:
     looks: int = 3
     updates: int = 800
     batch: int = 16
-    learning_rate: float = 3e-3
+    learning_rate: float = 6e-3
     constants_rate: float = 0.05
     final_share: float = 0.02
     clip_norm: float = 1.0
     memory: float = 0.95
+    copies: int = 3
+    spread: float = 0.3
     validate_every: int = 20
     seed: int = 0
 

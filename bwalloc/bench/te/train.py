@@ -9,6 +9,7 @@ chosen on the validation split.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,11 +21,12 @@ from bwalloc.allocate.neural import Architecture, Weights, layer_shapes
 from bwalloc.bench.te.dataset import HISTORY
 from bwalloc.bench.te.features import INPUTS
 from bwalloc.bench.te.policy import CONSTANTS, SplitPolicy
+from bwalloc.bench.te.windows import Windows, windows_of, with_varied
 from bwalloc.learn.apg import cosine
 from bwalloc.learn.network import drawn_layers, named_weights
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Float
 
     from bwalloc.bench.te.dataset import Dataset
     from bwalloc.bench.te.settings import TrainSettings
@@ -32,10 +34,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One validation: the mean normalised MLU of the averaged weights, and of the last updates."""
+    """One validation: mean normalised MLU of the last updates, and of the averaged weights.
+
+    `cpu_s` are the seconds of this process alone, which other work on the machine does not stretch.
+    """
 
     updates: int
     seconds: float
+    cpu_s: float
     train: float
     validation: float
 
@@ -59,7 +65,7 @@ Listener = Callable[[float, "Point | None"], None]
 
 def train_splits(
     dataset: Dataset,
-    optimum: Float[np.ndarray, " times"],
+    least: Float[np.ndarray, " times"],
     settings: TrainSettings,
     minutes: float | None = None,
     listener: Listener | None = None,
@@ -68,15 +74,17 @@ def train_splits(
 
     Args:
         dataset: matrices and network.
-        optimum: least MLU of each matrix, what the MLU is divided by.
+        least: least MLU of each matrix, what the MLU is divided by.
         settings: everything else.
         minutes: stop after so many minutes, if that is sooner; the learning rate follows.
         listener: hears of every update.
     """
-    trainer = SplitTrainer(dataset, optimum, settings)
+    begin, begin_cpu = time.monotonic(), time.process_time()
+    trainer = SplitTrainer(dataset, least, settings)
+    validation = windows_of(dataset, least, dataset.splits["validation"])
     limit_s = np.inf if minutes is None else 60 * minutes
     points: list[Point] = []
-    best, recent, begin = trainer.averaged(), [], time.monotonic()
+    best, recent = trainer.averaged(), deque[float](maxlen=settings.validate_every)
     progress = 0.0
     while progress < 1.0:
         recent.append(trainer.update(progress))
@@ -85,11 +93,17 @@ def train_splits(
         point = None
         if trainer.updates % settings.validate_every == 0 or progress >= 1.0:
             weights = trainer.averaged()
-            score = trainer.score(weights, dataset.splits["validation"])
+            score = trainer.score(weights, validation)
             if not points or score < min(each.validation for each in points):
                 best = weights
-            train = float(np.mean(recent[-settings.validate_every :]))
-            point = Point(trainer.updates, time.monotonic() - begin, train, score)
+            train = float(np.mean(recent))
+            point = Point(
+                trainer.updates,
+                time.monotonic() - begin,
+                time.process_time() - begin_cpu,
+                train,
+                score,
+            )
             points.append(point)
         if listener:
             listener(progress, point)
@@ -101,13 +115,14 @@ class SplitTrainer:
     """Weights, their running mean, the optimiser and the matrices it learns from."""
 
     def __init__(
-        self, dataset: Dataset, optimum: Float[np.ndarray, " times"], settings: TrainSettings
+        self, dataset: Dataset, least: Float[np.ndarray, " times"], settings: TrainSettings
     ) -> None:
         """Draw the weights."""
         self.network, self.settings, self.updates = dataset.network, settings, 0
-        self.load = torch.as_tensor(dataset.load_gbps)
-        self.optimum = torch.as_tensor(np.asarray(optimum, np.float32))
-        self.targets = torch.as_tensor(dataset.splits["train"])
+        train = windows_of(dataset, least, dataset.splits["train"])
+        self.windows = with_varied(
+            self.network, train, settings.copies, settings.spread, settings.seed
+        )
         self.generator = torch.Generator().manual_seed(settings.seed)
         shapes = layer_shapes(settings.architecture, INPUTS) if settings.architecture else {}
         self.layers = drawn_layers(shapes, settings.seed)
@@ -141,8 +156,8 @@ class SplitTrainer:
         share = settings.final_share + (1 - settings.final_share) * cosine(progress)
         for group in self.optimiser.param_groups:
             group["lr"] = self.groups[id(group["params"][0])] * share
-        order = torch.randperm(len(self.targets), generator=self.generator)
-        loss = self._normalised(self.weights(), self.targets[order[: settings.batch]]).mean()
+        order = torch.randperm(len(self.windows), generator=self.generator)
+        loss = self._normalised(self.weights(), self.windows, order[: settings.batch]).mean()
         self.optimiser.zero_grad()
         loss.backward()
         if self.layers:
@@ -155,14 +170,12 @@ class SplitTrainer:
         return float(loss.detach())
 
     @torch.no_grad()
-    def score(
-        self, weights: dict[str, torch.Tensor], targets: Int[np.ndarray, " targets"]
-    ) -> float:
+    def score(self, weights: Weights, windows: Windows) -> float:
         """Mean normalised MLU of a policy with these weights."""
-        return float(self._normalised(weights, torch.as_tensor(targets)).mean())
+        return float(self._normalised(weights, windows, torch.arange(len(windows))).mean())
 
-    def _normalised(self, weights: dict[str, torch.Tensor], targets: torch.Tensor) -> torch.Tensor:
-        rows = targets[None] - HISTORY + torch.arange(HISTORY + 1)[:, None]
-        load = self.load[rows].permute(0, 2, 1)
+    def _normalised(self, weights: Weights, windows: Windows, rows: torch.Tensor) -> torch.Tensor:
+        load = torch.as_tensor(windows.load_gbps[..., rows.numpy()])
         splits = self.policy(weights).decide(self.network, load[:HISTORY])
-        return self.network.largest(splits, load[HISTORY:])[0] / self.optimum[targets]
+        least = torch.as_tensor(windows.least[rows.numpy()])
+        return self.network.largest(splits, load[HISTORY:])[0] / least

@@ -7,7 +7,7 @@ from te_builders import ring_dataset, tiny_dataset
 from bwalloc.allocate.neural import Architecture
 from bwalloc.bench.te.contest import CONSTANT, LEARNED, run_contest
 from bwalloc.bench.te.rivals import RIVALS
-from bwalloc.bench.te.score import Score, Target, least_mlu, normalised_mlu, score_of
+from bwalloc.bench.te.score import Played, Score, Target, least_mlu, normalised_mlu, score_of
 from bwalloc.bench.te.settings import CONSTANTS_ALONE, TrainSettings
 from bwalloc.errors import DecisionError
 
@@ -18,16 +18,16 @@ SMALL = TrainSettings(
 
 
 def mean_of(dataset, decide, least):
-    return normalised_mlu(dataset, decide, least)[0].mean()
+    return normalised_mlu(dataset, decide, least).values.mean()
 
 
 def test_nobody_beats_the_least_mlu():
     dataset = ring_dataset()
     least = least_mlu(dataset)
     for make in RIVALS.values():
-        values, spent = normalised_mlu(dataset, make(dataset.network), least)
-        assert values.min() >= 1 - 1e-5
-        assert len(dataset.splits["test"]) == len(values) == len(spent)
+        played = normalised_mlu(dataset, make(dataset.network), least)
+        assert played.values.min() >= 1 - 1e-5
+        assert len(dataset.splits["test"]) == len(played.values) == len(played.wall_ms)
 
 
 def test_proportional_routes_need_no_prediction():
@@ -77,9 +77,9 @@ def test_a_target_needs_both_figures():
 
 
 def test_scores_are_means_and_quantiles():
-    score = score_of(np.linspace(1, 2, 101), np.full(101, 3.0))
+    score = score_of(Played(np.linspace(1, 2, 101), np.full(101, 3.0), np.full(101, 2.0)))
     assert (1.5, 1.5, 1.95, 1.99) == pytest.approx((score.mean, score.p50, score.p95, score.p99))
-    assert {"p50": 3.0, "p99": 3.0} == score.decide_ms
+    assert {"p50": 3.0, "p99": 3.0, "cpu_p50": 2.0} == score.decide_ms
 
 
 @pytest.mark.slow
