@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from bwalloc.cli.command import command_line
 from bwalloc.cli.extras import needing
+from bwalloc.cli.outputs import check_folder
 from bwalloc.errors import BwallocError
 from bwalloc.files import write_atomically
 
@@ -50,13 +51,17 @@ def run(
     if episodes < 0 or episodes == 1:
         msg = f"--episodes {episodes}: expected 0, or at least 2."
         raise BwallocError(msg)
+    check_folder(out=out)
+    if sign_key is not None and not sign_key.is_file():
+        msg = f"--sign-key {sign_key}: there is no such file; name an Ed25519 private key in PEM."
+        raise BwallocError(msg)
     with needing("learn", "export"):
         for name in ("torch", "onnx", "onnxscript"):
             import_module(name)
-    parts, manifest = _parts(run_folder, out.resolve().name, envs)
+    parts, manifest, env = _parts(run_folder, out.resolve().name, envs)
     scores = None
     if episodes:
-        scores = _scored(parts, manifest, episodes, jobs or os.cpu_count() or 1, envs)
+        scores = _scored(parts, manifest, env, episodes, jobs or os.cpu_count() or 1, envs)
     _write(out, parts, manifest, scores, sign_key)
     print(f"exported: {out} ({sum(map(len, parts.values())) / 1e3:.0f} kB)")
     if scores:
@@ -69,8 +74,8 @@ def run(
     print(f"Next: bwalloc verify {out}{'' if os.sep in str(out) else os.sep}")
 
 
-def _parts(path: Path, name: str, envs: Path | None) -> tuple[dict[str, bytes], Manifest]:
-    """Every part but the card, and the manifest that lists none yet."""
+def _parts(path: Path, name: str, envs: Path | None) -> tuple[dict[str, bytes], Manifest, str]:
+    """Every part but the card, the manifest that lists none yet, and the environment's name."""
     from bwalloc.learn.export.decisions import decisions_of
     from bwalloc.learn.export.onnx import onnx_of
     from bwalloc.learn.recipe import recipe_toml
@@ -104,7 +109,7 @@ def _parts(path: Path, name: str, envs: Path | None) -> tuple[dict[str, bytes], 
         files={},
         **architecture,
     )
-    return parts, manifest
+    return parts, manifest, recipe.env
 
 
 def _training(folder: RunFolder) -> Training:
@@ -124,9 +129,14 @@ def _training(folder: RunFolder) -> Training:
 
 
 def _scored(
-    parts: dict[str, bytes], manifest: Manifest, episodes: int, jobs: int, envs: Path | None
+    parts: dict[str, bytes],
+    manifest: Manifest,
+    env: str,
+    episodes: int,
+    jobs: int,
+    envs: Path | None,
 ) -> Scores:
-    """Play a draft of the bundle."""
+    """Play a draft of the bundle on the environment of its recipe, which may be a file."""
     from bwalloc.bench.card import scores_of
 
     hidden = not sys.stderr.isatty()
@@ -141,9 +151,7 @@ def _scored(
 
         draft = Path(folder) / manifest.name
         _write(draft, parts, manifest, None, None)
-        return scores_of(
-            draft, manifest.environment, episodes=episodes, jobs=jobs, envs=envs, progress=tell
-        )
+        return scores_of(draft, env, episodes=episodes, jobs=jobs, envs=envs, progress=tell)
 
 
 def _write(

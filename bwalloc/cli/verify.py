@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +10,9 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from bwalloc.errors import BwallocError
-from bwalloc.files import write_atomically
+from bwalloc.cli.outputs import check_outputs, write_json
+from bwalloc.errors import BwallocError, UnknownNameError
+from bwalloc.scenario import Scenario, load_scenario
 
 NOT_RIGHT = 1
 
@@ -37,19 +37,19 @@ def run(
         envs: a folder with environments of your own.
     """
     from bwalloc.bench.verify import verify
-    from bwalloc.scenario import load_scenario
     from bwalloc.serve import load_bundle
     from bwalloc.serve.golden import TOLERANCE
 
     if decisions < 1:
         msg = f"--decisions {decisions}: expected at least 1."
         raise BwallocError(msg)
+    check_outputs(json=json_file)
     bundle = load_bundle(agent, key=key)
     print(
         f"{bundle.name} {bundle.version}: {len(bundle.parts)} parts have the listed hashes, "
         f"golden vectors decided again{', signature is right' if key else ''}"
     )
-    found = verify(bundle, load_scenario(env or bundle.manifest.environment, envs=envs), decisions)
+    found = verify(bundle, _scenario(bundle.manifest.environment, env, envs), decisions)
     for name, size in found.difference.items():
         verdict = "right" if size <= TOLERANCE else "WRONG"
         print(
@@ -64,5 +64,18 @@ def run(
         table.add_row(name, f"{spent:.2f}")
     Console().print(table)
     if json_file:
-        write_atomically(json_file, json.dumps(asdict(found), indent=1).encode() + b"\n")
+        write_json(json_file, asdict(found))
     return 0 if found.is_right else NOT_RIGHT
+
+
+def _scenario(made_for: str, env: str | None, envs: Path | None) -> Scenario:
+    try:
+        return load_scenario(env or made_for, envs=envs)
+    except UnknownNameError:
+        if env is not None:
+            raise
+        msg = (
+            f"The agent was made for '{made_for}', which is not in the catalogue: "
+            "name the file with --env FILE, or its folder with --envs DIR."
+        )
+        raise BwallocError(msg) from None

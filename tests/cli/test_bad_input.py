@@ -170,6 +170,8 @@ LINES = [
     (["verify", "nobody"], ["nobody"]),
     (["verify", "./absent"], ["absent"]),
     (["export", "absent", "--out", "agent"], ["absent"]),
+    (["export", "absent", "--out", "agent", "--sign-key", "no.pem"], ["--sign-key no.pem"]),
+    (["bench", "te", "--threads", "0"], ["--threads 0"]),
 ]
 
 
