@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bwalloc.allocate.neural import Graph
 from bwalloc.arrays import like
@@ -49,6 +50,8 @@ class ApgTrainer:
         self.network = PolicyNetwork(architecture, recipe.seed).to(device)
         if init:
             self.network.load(init)
+        average = get_ema_multi_avg_fn(recipe.apg.average)
+        self.averaged = AveragedModel(self.network, multi_avg_fn=average)
         self.critic = (
             Critic(architecture, recipe.seed + 1).to(device) if recipe.apg.critic else None
         )
@@ -85,6 +88,7 @@ class ApgTrainer:
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), apg.clip_norm)
         if torch.isfinite(norm):
             self.optimiser.step()
+            self.averaged.update_parameters(self.network)
         else:
             self.skipped += 1
         if self.critic:
@@ -94,25 +98,29 @@ class ApgTrainer:
         return float(torch.stack(money).mean().detach())
 
     def weights(self) -> dict[str, np.ndarray]:
-        """A copy of the policy's weights."""
-        return self.network.numpy()
+        """A copy of the policy's weights, averaged over the last updates."""
+        policy: Any = self.averaged.module
+        return policy.numpy()
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Weights and moments of policy and critic."""
-        saved = modules_to_arrays({"policy": self.network}, {"policy": self.optimiser})
+        saved = modules_to_arrays(self._modules(), {"policy": self.optimiser})
         if self.critic:
             saved |= modules_to_arrays({"critic": self.critic}, {"critic": self.critic_optimiser})
         return saved
 
     def resume(self, tensors: Mapping[str, np.ndarray], steps: int) -> None:
         """Go on after `steps`, with episodes that were not played before."""
-        arrays_to_modules(tensors, {"policy": self.network}, {"policy": self.optimiser})
+        arrays_to_modules(tensors, self._modules(), {"policy": self.optimiser})
         if self.critic:
             optimisers = {"critic": self.critic_optimiser}
             arrays_to_modules(tensors, {"critic": self.critic}, optimisers)
         self.steps = steps
         played = steps // self.scenario.timing.intervals + self.recipe.apg.batch
         self.unroll = self._episodes(first_seed(self.recipe.seed) + played)
+
+    def _modules(self) -> dict[str, torch.nn.Module]:
+        return {"policy": self.network, "averaged": self.averaged}
 
     def _episodes(self, seed: int) -> Unroll:
         apg = self.recipe.apg
