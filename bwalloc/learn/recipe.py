@@ -56,6 +56,8 @@ class ApgSection(Section):
         discount, trace: of the critic's targets, per interval (gamma and lambda).
         learning_rate: of Adam; falls along a cosine to `final_share` of it.
         clip_norm: largest norm of a gradient.
+        average: how much of the kept weights stays at an update (exponential moving average);
+            with 0 the last weights are kept.
         smooth_gbit: scale over which the steps of the law are smoothed in training; 0: exact.
     """
 
@@ -68,14 +70,16 @@ class ApgSection(Section):
     learning_rate: Positive = 3e-3
     final_share: Share = 0.1
     clip_norm: Positive = 1.0
+    average: Share = 0.98
     smooth_gbit: NonNegative = 0.0
 
 
 class PpoSection(Section):
     """Stable-Baselines3 PPO; names are those of its constructor.
 
-    Of ours: `learning_rate` falls along a cosine to `final_share` of it; in the first
-    `critic_first` updates only the critic learns, so that a policy to start from is not spoilt.
+    Of ours: `learning_rate` is the policy's, `critic_learning_rate` the critic's; both fall along a
+    cosine to `final_share` of them. In the first `critic_first` updates only the critic learns, so
+    that a policy to start from is not spoilt.
     """
 
     n_envs: Count = 64
