@@ -33,7 +33,7 @@ class TrainSettings:
     architecture: Architecture | None = NETWORK
     constants: bool = False
     looks: int = 3
-    updates: int = 800
+    updates: int = 450
     batch: int = 16
     learning_rate: float = 6e-3
     constants_rate: float = 0.05
