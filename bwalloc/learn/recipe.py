@@ -89,6 +89,7 @@ class PpoSection(Section):
     gamma: Share = 0.9
     gae_lambda: Share = 0.9
     learning_rate: Positive = 3e-4
+    critic_learning_rate: Positive = 3e-3
     clip_range: Positive = 0.2
     target_kl: Positive = 0.05
     ent_coef: NonNegative = 0.0
@@ -105,13 +106,14 @@ class SacSection(Section):
     batch_size: Count = 128
     gamma: Share = 0.9
     tau: Share = 0.01
-    learning_rate: Positive = 5e-4
+    learning_rate: Positive = 4e-5
+    critic_learning_rate: Positive = 1e-3
     learning_starts: Count = 1_000
     gradient_steps: Count = 1
-    ent_coef: Positive = 0.002
+    ent_coef: Positive = 1e-4
     log_std_init: float = -2.0
     final_share: Share = 0.1
-    critic_first: Annotated[int, Field(ge=0), NO_TEXT] = 20
+    critic_first: Annotated[int, Field(ge=0), NO_TEXT] = 8
 
 
 class Recipe(Section):

@@ -121,8 +121,9 @@ class Sb3Trainer:
     def _shared(self, device: str) -> dict[str, Any]:
         section = self._section
         plan = Plan(
-            self.scenario, self.recipe.network.architecture, self.recipe.seed, section.log_std_init
-        )
+            self.scenario, self.recipe.network.architecture, self.recipe.seed,
+            section.log_std_init, section.critic_learning_rate / section.learning_rate,
+        )  # fmt: skip
         return {
             "env": make_sb3(self.scenario, section.n_envs),
             "learning_rate": lambda _: section.learning_rate * self.share,
@@ -187,6 +188,11 @@ class _Sac(SAC):
                 critic.centre(value)  # pyright: ignore[reportCallIssue]
             self.is_centred = True
         super().train(gradient_steps, batch_size)
+
+    def _update_learning_rate(self, optimizers: Any) -> None:
+        super()._update_learning_rate(optimizers)
+        for group in self.critic.optimizer.param_groups:
+            group["lr"] *= self.policy.plan.critic_times  # pyright: ignore[reportAttributeAccessIssue]
 
     def _sample_action(self, learning_starts: int, *args: Any, **kwargs: Any) -> Any:
         del learning_starts

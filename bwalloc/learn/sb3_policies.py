@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from bwalloc.scenario import Scenario, Sizes
 
 Observation = Mapping[str, torch.Tensor]
-CRITIC_TIMES = 10.0
-"""Learning rate of PPO's critic over that of its policy."""
 LOWEST, HIGHEST = -5.0, 0.5
 """Bounds of the log of the noise's standard deviation."""
 
@@ -83,12 +81,17 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a policy is built from; passed as `policy_kwargs`."""
+    """What a policy is built from; passed as `policy_kwargs`.
+
+    `critic_times` is the learning rate of the critic over that of the policy: an actor that runs
+    ahead of its critic is misled.
+    """
 
     scenario: Scenario
     architecture: Architecture
     seed: int
     log_std_init: float
+    critic_times: float
 
 
 class Noise(nn.Module):
@@ -161,7 +164,7 @@ class PpoPolicy(ActorCriticPolicy):
         self.noise = Noise(self.view, plan.log_std_init)
         groups = [
             {"params": [*self.actor.parameters(), *self.noise.parameters()], "times": 1.0},
-            {"params": list(self.critic.parameters()), "times": CRITIC_TIMES},
+            {"params": list(self.critic.parameters()), "times": plan.critic_times},
         ]
         self.optimizer = torch.optim.Adam(groups, lr_schedule(1), eps=1e-5)
 

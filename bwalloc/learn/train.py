@@ -146,12 +146,14 @@ class _Session:
             self.recent.append(self.trainer.update(self._progress()))
             due = self.trainer.steps // self.recipe.validation.every_steps
             point = None
-            if due > validated or self._is_over():
+            if due > validated:
                 validated, point = due, self._validate()
             if point or self._seconds() - saved_s > SAVE_EVERY_S:
                 self._save()
                 saved_s = self._seconds()
             self._tell(point)
+        if self.folder.points[-1].steps < self.trainer.steps:  # what was learned last counts too
+            self._tell(self._validate())
         self._save()
 
     def _seconds(self) -> float:

@@ -281,7 +281,7 @@ def test_the_critics_of_sac_differ(scenario):
 def test_a_stopped_run_goes_on(scenario, algorithm, tmp_path):
     table = {
         "env": "tiny-edge", "algorithm": algorithm, "network": {"hidden": 8}, "steps": 64,
-        "validation": {"episodes": 1, "every_steps": 64}, algorithm: SMALL[algorithm],
+        "validation": {"episodes": 1, "every_steps": 1000}, algorithm: SMALL[algorithm],
     }  # fmt: skip
     whole = recipe_from(table, "test")
     train(whole, tmp_path)
