@@ -59,7 +59,7 @@ wheel: $(READY)
 
 bench: $(READY)  ## measure again what benchmarks/results holds (minutes), and rewrite the tables
 	$(BIN)/bwalloc bench env --json benchmarks/results/env-speed.json
-	for env in tiny-edge metro-inference; do $(BIN)/bwalloc compare $$env --json benchmarks/results/compare-$$env.json; done
+	for env in tiny-edge metro-inference random-edge; do $(BIN)/bwalloc compare $$env --json benchmarks/results/compare-$$env.json; done
 	$(BIN)/python benchmarks/tables.py
 
 tables: $(READY)  ## write the tables of the READMEs from benchmarks/results

@@ -69,3 +69,12 @@ def test_what_the_law_says_is_part_of_what_is_drawn(key, value):
     plain = load_template("random-edge").scenario("train", 5)
 
     assert plain.digest != load_template("random-edge", {key: value}).scenario("train", 5).digest
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_shipped_plans_are_those_of_the_first_test_networks(seed):
+    """Plans are named by the digest: whatever moves a network throws them away."""
+    template = load_template("random-edge")
+    plan = f"{template.scenario('test', seed).digest[:16]}-test-{seed}.npz"
+
+    assert (template.path.parent / "plans" / plan).is_file()
