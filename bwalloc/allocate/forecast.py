@@ -35,6 +35,7 @@ class Forecast:
         value = context.value_usd_per_gbit / context.value_usd_per_gbit.mean()
         self.weight = value ** np.float32(context.constant("value_exponent", 0.5))
         self.spare = value ** np.float32(context.constant("spare_exponent", 0.0))
+        self._split_for: tuple[Array, Array] | None = None
 
     def ask(self, window: Window, readings: Readings) -> Ask:
         """The forecast of the coming interval."""
@@ -50,8 +51,16 @@ class Forecast:
             like(part, level_gbps) for part in (self.margin, self.weight, self.spare)
         )
         want = margin * level_gbps + backlog_gbps(self.network, readings) + FLOOR_GBPS
-        split = wide_split(self.network, readings.capacity_gbps)
-        return Ask(want, weight + 0 * want, split, want * spare)
+        return Ask(want, weight + 0 * want, self._split(readings.capacity_gbps), want * spare)
+
+    def _split(self, capacity_gbps: Array) -> Array:
+        """`wide_split`, kept (on NumPy) while the capacities stay as they are."""
+        if not isinstance(capacity_gbps, np.ndarray):
+            return wide_split(self.network, capacity_gbps)
+        if self._split_for is None or not np.array_equal(self._split_for[0], capacity_gbps):
+            split = wide_split(self.network, capacity_gbps)
+            self._split_for = capacity_gbps.copy(), split
+        return self._split_for[1]
 
 
 class Constant:

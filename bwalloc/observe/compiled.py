@@ -4,12 +4,11 @@
 
 Inner loops run over the batch, so that they vectorise; a batch of one takes kernels of its own.
 Logarithms are left to NumPy, whose loops over arrays are faster than those of a kernel: one kernel
-writes their arguments, another one scales and clips what came out. No sum depends on the batch.
+writes their arguments, another one clips what came out. No sum depends on the batch.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,15 +20,17 @@ if TYPE_CHECKING:
     from bwalloc.observe.features import Memory, Observer
     from bwalloc.observe.readings import Readings
 
-FAST = {"contract", "arcp", "nsz"}
+FAST = {"nnan", "nsz"}
 inlined = njit(nogil=True, fastmath=FAST, error_model="numpy", forceinline=True)
 kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
 ZERO, ONE = np.float32(0), np.float32(1)
 LEAST, SOFT = np.float32(plain.LEAST), np.float32(plain.SOFT)
-LOG10_E = np.float32(math.log10(math.e))
+WHOLE = np.float32(1.0 + plain.SOFT)
 NOTHING = np.float32(1e-9)
+SETTLED = 4096
+"""Intervals after which running means have gathered all of their weight."""
 KEEP = tuple(np.float32(1.0 - 1.0 / span) for span in plain.SPANS)
-FRESH = tuple(np.float32(1.0 / span) for span in plain.SPANS)
+FRESH = tuple(np.float32(1.0 - (1.0 - 1.0 / span)) for span in plain.SPANS)
 
 
 class Constants(NamedTuple):
@@ -38,6 +39,7 @@ class Constants(NamedTuple):
     hops: np.ndarray
     value: np.ndarray
     interval_s: np.float32
+    weights: np.ndarray
     fixed_demands: np.ndarray
     fixed_tunnels: np.ndarray
     fixed_links: np.ndarray
@@ -75,21 +77,21 @@ class Written(NamedTuple):
 
 
 @inlined
-def _gathered_weight(seen, keep):
-    return max(ONE - keep**seen, ONE - keep)
+def _gathered_weight(seen, of_seen):
+    return of_seen[min(np.int64(seen), of_seen.size - 1)]
 
 
 @inlined
-def _update(seen, means, square, excess, offered, peak, after, size):
+def _update(law, seen, means, square, excess, offered, peak, after, size):
     weight = np.empty(size, np.float32)
     new_means, new_square, new_excess = after
     k, fresh = KEEP[2], FRESH[2]
     for b in range(size):
-        weight[b] = ONE / _gathered_weight(seen[b], k)
+        weight[b] = _gathered_weight(seen[b], law.weights[2])
     for d in range(offered.shape[0]):
         for b in range(size):
             load = offered[d, b]
-            away = load - means[2, d, b] * weight[b]
+            away = load - means[2, d, b] / weight[b]
             new_means[0, d, b] = KEEP[0] * means[0, d, b] + FRESH[0] * load
             new_means[1, d, b] = KEEP[1] * means[1, d, b] + FRESH[1] * load
             new_means[2, d, b] = k * means[2, d, b] + fresh * load
@@ -120,7 +122,7 @@ def _demand_rows(law, got, want, rates, widest, whole, weights, out, size):
         whole[b] = ZERO
     for d in range(demands):
         for b in range(size):
-            mean[b] = max(got.means[2, d, b] * weights[2, b], LEAST * widest[d, b])
+            mean[b] = max(got.means[2, d, b] / weights[2, b], LEAST * widest[d, b])
             queued[b] = ZERO
             out[13, d, b] = ZERO
         for k in range(got.queued.shape[1]):
@@ -130,24 +132,22 @@ def _demand_rows(law, got, want, rates, widest, whole, weights, out, size):
             for b in range(size):
                 out[13, d, b] += rates[d, k, b]
         for b in range(size):
-            soft = SOFT * mean[b]
-            scale = ONE / ((ONE + SOFT) * mean[b])
-            per_mean = ONE / mean[b]
+            soft, whole_mean = SOFT * mean[b], WHOLE * mean[b]
             out[0, d, b] = mean[b] / widest[d, b]
-            out[1, d, b] = (got.offered[d, b] + soft) * scale
-            out[2, d, b] = (got.recent[d, b] + soft) * scale
-            out[3, d, b] = (got.peak[d, b] + soft) * scale
-            out[4, d, b] = (got.means[0, d, b] * weights[0, b] + soft) * scale
-            out[5, d, b] = (got.means[1, d, b] * weights[1, b] + soft) * scale
-            out[6, d, b] = ONE + np.sqrt(got.square[d, b] * weights[2, b]) * per_mean
-            out[7, d, b] = ONE + got.excess[d, b] * weights[2, b] * per_mean
-            out[8, d, b] = ONE + queued[b] / (law.interval_s * mean[b])
+            out[1, d, b] = (got.offered[d, b] + soft) / whole_mean
+            out[2, d, b] = (got.recent[d, b] + soft) / whole_mean
+            out[3, d, b] = (got.peak[d, b] + soft) / whole_mean
+            out[4, d, b] = (got.means[0, d, b] / weights[0, b] + soft) / whole_mean
+            out[5, d, b] = (got.means[1, d, b] / weights[1, b] + soft) / whole_mean
+            out[6, d, b] = np.sqrt(got.square[d, b] / weights[2, b]) / mean[b]
+            out[7, d, b] = got.excess[d, b] / weights[2, b] / mean[b]
+            out[8, d, b] = queued[b] / (law.interval_s * mean[b])
             out[9, d, b] = got.queued[d, 0, b] / (queued[b] + NOTHING)
             ended = got.expired[d, b] + got.served[d, b]
             out[10, d, b] = got.expired[d, b] / (ended + NOTHING)
             out[11, d, b] = law.value[d, 0] * mean[b]
-            out[12, d, b] = (want[d, b] + soft) * scale
-            out[13, d, b] = (out[13, d, b] + soft) * scale
+            out[12, d, b] = (want[d, b] + soft) / whole_mean
+            out[13, d, b] = (out[13, d, b] + soft) / whole_mean
             whole[b] += out[11, d, b]
     for d in range(demands):
         for b in range(size):
@@ -194,10 +194,10 @@ def _link_rows(law, got, want, narrowest, whole, load, out, size):
             out[2, link, b] = ZERO
             out[1, link, b] = -load[link, b]
     for b in range(size):
-        whole[b] = np.float32(links) / whole[b]
+        whole[b] /= np.float32(links)
     for link in range(links):
         for b in range(size):
-            out[0, link, b] = (got.capacity[link, b] + LEAST) * whole[b]
+            out[0, link, b] = (got.capacity[link, b] + LEAST) / whole[b]
     for d in range(demands):
         for b in range(size):
             whole[b] = ZERO
@@ -205,17 +205,17 @@ def _link_rows(law, got, want, narrowest, whole, load, out, size):
             for b in range(size):
                 whole[b] += narrowest[d * tunnels + k, b]
         for b in range(size):
-            whole[b] = want[d, b] / (whole[b] + LEAST)
+            whole[b] += LEAST
         for k in range(tunnels):
             p = d * tunnels + k
             for h in range(law.hops.shape[1]):
                 link = law.hops[p, h]
                 if link < links:
                     for b in range(size):
-                        out[2, link, b] += whole[b] * narrowest[p, b]
+                        out[2, link, b] += want[d, b] * (narrowest[p, b] / whole[b])
     for link in range(links):
         for b in range(size):
-            out[2, link, b] = ONE + out[2, link, b] / (got.capacity[link, b] + LEAST)
+            out[2, link, b] /= got.capacity[link, b] + LEAST
 
 
 @inlined
@@ -229,7 +229,7 @@ def _global_rows(got, weights, out, size):
         for d in range(got.offered.shape[0]):
             load += got.offered[d, b]
             trailing += got.means[2, d, b]
-        out[4, 0, b] = (load + LEAST) / (trailing * weights[2, b] + LEAST)
+        out[4, 0, b] = (load + LEAST) / (trailing / weights[2, b] + LEAST)
 
 
 @inlined
@@ -240,9 +240,9 @@ def _arguments(law, got, want, rates, out, size):
     widest, load = np.empty((demands, size), np.float32), np.empty((links, size), np.float32)
     whole, weights = np.empty(size, np.float32), np.empty((3, size), np.float32)
     for b in range(size):
-        weights[0, b] = ONE / _gathered_weight(got.seen[b], KEEP[0])
-        weights[1, b] = ONE / _gathered_weight(got.seen[b], KEEP[1])
-        weights[2, b] = ONE / _gathered_weight(got.seen[b], KEEP[2])
+        weights[0, b] = _gathered_weight(got.seen[b], law.weights[0])
+        weights[1, b] = _gathered_weight(got.seen[b], law.weights[1])
+        weights[2, b] = _gathered_weight(got.seen[b], law.weights[2])
     _tunnel_rows(law, got, narrowest, widest, load, out.tunnels, size)
     _demand_rows(law, got, want, rates, widest, whole, weights, out.demands, size)
     _link_rows(law, got, want, narrowest, whole, load, out.links, size)
@@ -251,13 +251,13 @@ def _arguments(law, got, want, rates, out, size):
 
 @inlined
 def _clipped(out, bounds, fixed, size):
-    """Scale and clip the rows that move; bounds (features, 3): low, high, factor."""
+    """Clip the rows that move, and add those that do not; bounds (features, 2): low, high."""
     moving = bounds.shape[0]
     for f in range(moving):
-        low, high, factor = bounds[f]
+        low, high = bounds[f]
         for row in range(out.shape[1]):
             for b in range(size):
-                out[f, row, b] = min(max(out[f, row, b] * factor, low), high)
+                out[f, row, b] = min(max(out[f, row, b], low), high)
     for f in range(fixed.shape[0]):
         for row in range(out.shape[1]):
             for b in range(size):
@@ -273,16 +273,16 @@ def _finish(law, out, size):
 
 
 @kernel
-def update_block(seen, means, square, excess, offered, peak, after):
+def update_block(law, seen, means, square, excess, offered, peak, after):
     """`Observer.update` of a batch into `after`: means, square, excess."""
     size = np.uint64(offered.shape[1])
-    _update(seen, means, square, excess, offered, peak, after, size)
+    _update(law, seen, means, square, excess, offered, peak, after, size)
 
 
 @kernel
-def update_one(seen, means, square, excess, offered, peak, after):
+def update_one(law, seen, means, square, excess, offered, peak, after):
     """`update_block` for a batch of one."""
-    _update(seen, means, square, excess, offered, peak, after, np.uint64(1))
+    _update(law, seen, means, square, excess, offered, peak, after, np.uint64(1))
 
 
 @kernel
@@ -299,7 +299,7 @@ def arguments_one(law, got, want, rates, out):
 
 @kernel
 def finish_block(law, out):
-    """Scale and clip the features, and add those that never change."""
+    """Clip the features, and add those that never change."""
     _finish(law, out, np.uint64(out.globals.shape[2]))
 
 
@@ -311,29 +311,28 @@ def finish_one(law, out):
 
 def constants_of(observer: Observer) -> Constants:
     """Collect what the kernels need of `observer`."""
+    seen = np.arange(SETTLED, dtype=np.float32)
     fixed = {kind: np.ascontiguousarray(rows[:, :, 0]) for kind, rows in observer.fixed.items()}
-    bounds: dict[str, np.ndarray] = {}
-    for kind, (low, high) in observer.bounds.items():
-        factor = np.ones_like(low)
-        for row, feature in enumerate(plain.TABLES[kind][: len(low)]):
-            if feature.meaning.startswith("log10"):
-                factor[row] = LOG10_E
-        bounds[kind] = np.ascontiguousarray(np.stack([low, high, factor], 1)[:, :, 0, 0])
+    bounds = {
+        kind: np.ascontiguousarray(np.stack([low, high], 1)[:, :, 0, 0])
+        for kind, (low, high) in observer.bounds.items()
+    }
     return Constants(
         observer.paths.hops,
         observer.value,
         np.float32(observer.interval_s),
+        np.stack([observer.weight(seen, 1.0 - 1.0 / span) for span in plain.SPANS]),
         *(fixed[kind] for kind in ("demands", "tunnels", "links")),
         *(bounds[kind] for kind in ("demands", "tunnels", "links", "globals")),
     )
 
 
-def updated(memory: Memory, readings: Readings) -> tuple[np.ndarray, ...]:
+def updated(law: Constants, memory: Memory, readings: Readings) -> tuple[np.ndarray, ...]:
     """Means, square and excess of `memory` after one more interval."""
     offered, peak = _floats(readings.offered_gbps), _floats(readings.peak_gbps)
     after = tuple(np.empty_like(part) for part in (memory.means, memory.square, memory.excess))
     run = update_one if offered.shape[1] == 1 else update_block
-    run(memory.seen, memory.means, memory.square, memory.excess, offered, peak, after)
+    run(law, memory.seen, memory.means, memory.square, memory.excess, offered, peak, after)
     return after
 
 
@@ -353,8 +352,8 @@ def features_of(
         (arguments_one, finish_one) if batch == 1 else (arguments_block, finish_block)
     )
     arguments(law, got, _floats(want), _floats(rates), written)
-    for part in _logarithms(written):
-        np.log(part, out=part)
+    for logarithm, part in _logarithms(written):
+        logarithm(part, out=part)
     finish(law, written)
     return written._asdict()
 
@@ -371,10 +370,20 @@ _READ = {
 }
 
 
-def _logarithms(written: Written) -> tuple[np.ndarray, ...]:
+def _logarithms(written: Written) -> tuple[tuple[np.ufunc, np.ndarray], ...]:
     """The rows of the features that are logarithms."""
     demands, links = written.demands, written.links
-    return (demands[:9], demands[11:14], written.tunnels[0], links[0], links[2], written.globals[4])
+    return (
+        (np.log10, demands[0]),
+        (np.log, demands[1:6]),
+        (np.log1p, demands[6:9]),
+        (np.log10, demands[11]),
+        (np.log, demands[12:14]),
+        (np.log10, written.tunnels[0]),
+        (np.log10, links[0]),
+        (np.log1p, links[2]),
+        (np.log, written.globals[4]),
+    )
 
 
 def _floats(values: np.ndarray) -> np.ndarray:

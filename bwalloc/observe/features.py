@@ -142,9 +142,9 @@ class Observer:
         """Remember one more interval."""
         offered = readings.offered_gbps
         if self._law is not None and isinstance(offered, np.ndarray):
-            return Memory(memory.seen + 1, *twin_of(True).updated(memory, readings))
+            return Memory(memory.seen + 1, *twin_of(True).updated(self._law, memory, readings))
         keep = [1.0 - 1.0 / span for span in SPANS]
-        trailing = memory.means[-1] / self._weight(memory.seen, keep[-1])
+        trailing = memory.means[-1] / self.weight(memory.seen, keep[-1])
         means = stacked(
             [k * mean + (1.0 - k) * offered for k, mean in zip(keep, memory.means, strict=True)]
         )
@@ -192,10 +192,10 @@ class Observer:
     ) -> list[Array]:
         xp = namespace(widest)
         fast, medium, trailing = (
-            mean / self._weight(memory.seen, 1.0 - 1.0 / span)
+            mean / self.weight(memory.seen, 1.0 - 1.0 / span)
             for mean, span in zip(memory.means, SPANS, strict=True)
         )
-        slow = self._weight(memory.seen, 1.0 - 1.0 / SPANS[-1])
+        slow = self.weight(memory.seen, 1.0 - 1.0 / SPANS[-1])
         mean = xp.maximum(trailing, LEAST * widest)
         loads = [
             readings.offered_gbps, readings.recent_gbps, readings.peak_gbps, fast, medium,
@@ -244,7 +244,7 @@ class Observer:
         xp = namespace(memory.square)
         hour = like(np.asarray(readings.hour_of_week, np.float32), memory.square)
         day, week = hour * (2 * np.pi / 24.0), hour * (2 * np.pi / 168.0)
-        trailing = memory.means[-1].sum(0) / self._weight(memory.seen, 1.0 - 1.0 / SPANS[-1])
+        trailing = memory.means[-1].sum(0) / self.weight(memory.seen, 1.0 - 1.0 / SPANS[-1])
         load = readings.offered_gbps.sum(0)
         ratio = xp.log((load + LEAST) / (trailing + LEAST))
         waves = (xp.sin(day), xp.cos(day), xp.sin(week), xp.cos(week))
@@ -261,7 +261,7 @@ class Observer:
         fixed = xp.broadcast_to(fixed, (len(fixed), *whole.shape[1:]))
         return xp.concatenate([whole, fixed])
 
-    def _weight(self, seen: Array, keep: float) -> Array:
+    def weight(self, seen: Array, keep: float) -> Array:
         """The weight that a running mean which began at 0 has gathered."""
         return (1.0 - keep**seen).clip(1.0 - keep)
 

@@ -6,24 +6,25 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, TypeAlias
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from bwalloc.errors import BwallocError
-from bwalloc.sim.dynamics import Load, cut_to_capacity, play_interval, serve
+from bwalloc.sim.dynamics import Load, Measured, cut_to_capacity, measure, play_interval, serve
 from bwalloc.sim.state import Flows, State
 
 if TYPE_CHECKING:
     from bwalloc.arrays import Array
     from bwalloc.sim.physics import Physics
 
-Played: TypeAlias = tuple["Array", "Array", Flows, "Array"]
-"""Queued work, busy seconds, flows, and the Gbit/s that did not fit, (B,)."""
+Played: TypeAlias = tuple["Array", "Array", Flows, "Array", Measured]
+"""Queued work, busy seconds, flows, the Gbit/s that did not fit, (B,), and what was measured."""
 Backend: TypeAlias = Callable[["Array", "Array", State, Load], Played]
 """Plays an interval under rates (demands, tunnels, B) and capacities (links, B)."""
-BLOCK = 64
-"""Episodes per block of the compiled twin: its scratch arrays stay in the second-level cache."""
+LEAST_COLUMNS = 16
+"""Episodes per thread from which a second thread pays."""
 
 
 def make_backend(physics: Physics, *, compiled: bool | None, threads: int) -> Backend:
@@ -51,14 +52,14 @@ class ArrayBackend:
         queued, busy, flows = play_interval(
             self.physics, service, state.queued_gbit, state.busy_s, load, clock
         )
-        return queued, busy, flows, overrun
+        return queued, busy, flows, overrun, measure(self.physics, load, flows)
 
 
 class CompiledBackend:
     """Plays blocks of episodes with the compiled kernel; torch goes the array way."""
 
     def __init__(self, physics: Physics, threads: int) -> None:
-        from bwalloc.sim.compiled import compile_law
+        from bwalloc.sim.law import compile_law
 
         self.physics = physics
         self.law = compile_law(physics)
@@ -66,59 +67,61 @@ class CompiledBackend:
         self.array_form = ArrayBackend(physics)
 
     def __call__(self, rates: Array, capacity_gbps: Array, state: State, load: Load) -> Played:
-        """Play block by block, in threads where there are several."""
+        """Play all columns, in threads where there are enough of them."""
         if not isinstance(rates, np.ndarray):
             return self.array_form(rates, capacity_gbps, state, load)
-        batch = rates.shape[-1]
-        flat = rates.reshape(self.physics.shape[0] * self.physics.shape[1], batch)
-        size = min(BLOCK, -(-batch // self.threads))
-        blocks = [slice(low, min(low + size, batch)) for low in range(0, batch, size)]
-
-        def play(block: slice) -> tuple[np.ndarray, ...]:
-            return self._play(flat, capacity_gbps, state, load, block)
-
-        results = (
-            list(_pool(self.threads).map(play, blocks))
-            if self.threads > 1
-            else [play(block) for block in blocks]
-        )
-        joined = (
-            results[0]
-            if len(results) == 1
-            else [np.concatenate(parts, -1) for parts in zip(*results, strict=True)]
-        )
-        queued, busy, overrun, *flows = joined
-        return queued, busy, Flows(*flows), overrun
-
-    def _play(
-        self,
-        rates: np.ndarray,
-        capacity_gbps: np.ndarray,
-        state: State,
-        load: Load,
-        block: slice,
-    ) -> tuple[np.ndarray, ...]:
         from bwalloc.sim.compiled import play_block, play_one
 
-        demands, substeps = self.physics.shape[0], self.physics.substeps
-        decided = (_copied(rates, block), _copied(capacity_gbps, block))
-        held = (_copied(state.queued_gbit, block), _copied(state.busy_s, block))
-        size = held[0].shape[-1]
+        (demands, tunnels), batch = self.physics.shape, rates.shape[-1]
+        decided = (_floats(rates).reshape(demands * tunnels, batch), _floats(capacity_gbps))
+        held = (_floats(state.queued_gbit), _floats(state.busy_s))
         jobs = load.jobs_gbit
-        jobs = np.zeros((demands, 0, size), np.float32) if jobs is None else jobs[..., block]
-        loads = (np.ascontiguousarray(load.arrivals_gbit[..., block]), np.ascontiguousarray(jobs))
-        totals = tuple(np.zeros((5, demands, size), np.float32))
-        carried = np.zeros((rates.shape[0], size), np.float32)
-        stalled = np.zeros((len(self.physics.members), size), np.float32)
-        overrun = np.zeros(size, np.float32)
-        clock = state.interval[block] * substeps
-        kernel = play_one if size == 1 else play_block
-        kernel(self.law, decided, loads, clock, held, totals, carried, stalled, overrun)
-        return (*held, overrun, *totals, carried, stalled)
+        jobs = np.empty((demands, 0, batch), np.float32) if jobs is None else _floats(jobs)
+        loads, clock = (_floats(load.arrivals_gbit), jobs), state.interval * self.physics.substeps
+        written = self._empty(held[0].shape, len(decided[1]))
+        given = (self.law, decided, loads, clock, held, written)
+        if batch == 1:
+            play_one(*given)
+        else:
+            _in_threads(play_block, given, batch, self.threads)
+        queued, busy, overrun, totals, carried, stalled, seen = written
+        served, expired, attained, delivered, waiting = totals
+        flows = Flows(served, expired, attained, delivered, waiting, carried, stalled)
+        return queued, busy, flows, overrun, Measured(*seen)
+
+    def _empty(self, shape: tuple[int, ...], links: int) -> tuple[Any, ...]:
+        """Room for what the kernel writes."""
+        (demands, tunnels), batch = self.physics.shape, shape[-1]
+        by_demand = np.empty((9, demands, batch), np.float32)
+        by_link = np.empty((links, batch), np.float32)
+        return (
+            np.empty(shape, np.float32),
+            by_demand[8],
+            np.empty(batch, np.float32),
+            by_demand[:5],
+            np.empty((demands * tunnels, batch), np.float32),
+            np.empty((len(self.physics.members), batch), np.float32),
+            (by_demand[5], by_demand[6], by_demand[7], by_link),
+        )
 
 
-def _copied(values: np.ndarray, block: slice) -> np.ndarray:
-    return np.array(values[..., block], np.float32, order="C")
+def _in_threads(play: Any, given: tuple[Any, ...], batch: int, threads: int) -> None:
+    """Play the columns in as many ranges as there are threads, the first one in this thread."""
+    parts = min(threads, -(-batch // LEAST_COLUMNS))
+    width = -(-batch // (parts * LEAST_COLUMNS)) * LEAST_COLUMNS
+    edges = [*range(0, batch, width), batch]
+    ranges = [(np.uint64(low), np.uint64(high)) for low, high in pairwise(edges)]
+    waiting = [_pool(threads).submit(play, *given, *each) for each in ranges[1:]]
+    play(*given, *ranges[0])
+    for each in waiting:
+        if each.cancel():
+            play(*given, *ranges[1 + waiting.index(each)])
+        else:
+            each.result()
+
+
+def _floats(values: Array) -> np.ndarray:
+    return np.ascontiguousarray(values, np.float32)
 
 
 @cache

@@ -1,31 +1,29 @@
 # pyright: basic
-# numba infers the types of a kernel; Law and compile_law are annotated.
+# numba infers the types of a kernel.
 """The compiled twin of the dynamics of one interval; held to them by a parity test.
 
-Inner loops run over a block of episodes, so that they vectorise; blocks can run in threads. The
-size of a block is unsigned: a signed index may count from the end, which stops vectorising.
+Inner loops run over a block of episodes, so that they vectorise; ranges of blocks can run in
+threads. Sizes and columns are unsigned: a signed index may count from the end, which stops
+vectorising.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from bwalloc.allocate.sharing import SOFT as _SOFT
 from bwalloc.allocate.sharing import TINY as _TINY
+from bwalloc.sim.compiled_columns import FAST, measured, put, taken
 from bwalloc.sim.dynamics import BORROW_ROUNDS
 from bwalloc.sim.dynamics import IDLE_GBIT as _IDLE_GBIT
 
-if TYPE_CHECKING:
-    from bwalloc.sim.physics import Physics
-
-FAST = {"contract", "arcp", "nsz", "nnan", "reassoc"}
 inlined = njit(nogil=True, fastmath=FAST, error_model="numpy", forceinline=True)
 kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
 TINY, SOFT = np.float32(_TINY), np.float32(_SOFT)
 IDLE_GBIT = np.float32(_IDLE_GBIT)
+LANES = np.uint64(64)
+"""Episodes of a block: a constant, so that its loops become a few vector instructions each."""
 ZERO = np.float32(0)
 ONE = np.float32(1)
 
@@ -97,11 +95,12 @@ def _allot(law, rates, capacity, share, quota, room, delay, size):
 
 
 @inlined
-def _borrow(want, carried, weight, hops, room, n_pools, scratch, size):
+def _borrow(want, carried, weight, hops, room, active, scratch, size):
     """One round of `share_once` on what is still wanted; updates `carried` and `room`."""
-    tunnels, width = hops.shape
+    width, n_pools = hops.shape[1], room.shape[0]
     scratch[:] = SOFT
-    for p in range(tunnels):
+    for i in range(active.shape[0]):
+        p = active[i]
         for h in range(width):
             pool = hops[p, h]
             if pool < n_pools:
@@ -111,7 +110,8 @@ def _borrow(want, carried, weight, hops, room, n_pools, scratch, size):
     for pool in range(n_pools):
         for b in range(size):
             scratch[pool, b] = room[pool, b] / scratch[pool, b]
-    for p in range(tunnels):
+    for i in range(active.shape[0]):
+        p = active[i]
         first = hops[p, 0]
         if first >= n_pools:
             continue
@@ -135,16 +135,26 @@ def _borrow(want, carried, weight, hops, room, n_pools, scratch, size):
 
 
 @inlined
-def _carry(work, share, quota, room0, weight, hops, want, carried, room, scratch, size):
-    """Guaranteed service, then rounds of borrowing, of one substep."""
+def _carry(work, share, quota, room0, weight, hops, want, carried, room, scratch, active, size):
+    """Guaranteed service, then rounds of borrowing, of one substep.
+
+    Tunnels that miss nothing in any episode of the block take no part in the borrowing.
+    """
     tunnels, width = hops.shape
-    n_pools = room0.shape[0]
+    n_pools, missing = room0.shape[0], 0
     per_demand = tunnels // work.shape[0]
-    room[:] = room0
     for p in range(tunnels):
+        most = ZERO
         for b in range(size):
             want[p, b] = share[p, b] * work[p // per_demand, b]
             carried[p, b] = min(want[p, b], quota[p, b])
+            most = max(most, want[p, b] - carried[p, b])
+        active[missing] = p
+        missing += 1 if most > TINY else 0
+    if missing == 0:
+        return
+    room[:] = room0
+    for p in range(tunnels):
         for h in range(width):
             pool = hops[p, h]
             if pool < n_pools:
@@ -154,7 +164,7 @@ def _carry(work, share, quota, room0, weight, hops, want, carried, room, scratch
         for b in range(size):
             room[pool, b] = max(room[pool, b], ZERO)
     for _ in range(BORROW_ROUNDS):
-        _borrow(want, carried, weight, hops, room, n_pools, scratch, size)
+        _borrow(want, carried, weight, hops, room, active[:missing], scratch, size)
 
 
 @inlined
@@ -228,29 +238,29 @@ def _stall(d, law, dt, quota, per_demand, work, left, busy, stalled, total, size
 
 
 @inlined
-def _enter(d, slot, queued, arrivals, jobs, offered, before, work, size):
+def _enter(d, slot, queued, arrivals, jobs, low, offered, before, work, size):
     """Let the arrivals (demands, B) and jobs (demands, slots, B) of a substep enter a queue."""
     for b in range(size):
         before[d, b] = ZERO
-        offered[d, b] = arrivals[d, b]
+        offered[d, b] = arrivals[d, low + b]
     for k in range(queued.shape[1]):
         for b in range(size):
             before[d, b] += queued[d, k, b]
     for b in range(size):
-        queued[d, slot, b] += arrivals[d, b]
+        queued[d, slot, b] += offered[d, b]
     for k in range(jobs.shape[1]):
         for b in range(size):
-            queued[d, k, b] += jobs[d, k, b]
-            offered[d, b] += jobs[d, k, b]
+            queued[d, k, b] += jobs[d, k, low + b]
+            offered[d, b] += jobs[d, k, low + b]
     for b in range(size):
         work[d, b] = before[d, b] + offered[d, b]
 
 
 @inlined
-def _play(law, decided, load, clock, held, totals, carried_sum, stalled_sum, overrun, size):
-    """Play one interval for one block; all but `law` and `load` are updated in place."""
-    rates, capacity = decided
-    queued, busy = held
+def _play(law, load, clock, mine, sums, low, size):
+    """Play one interval for the columns from `low` of a block; `mine` and `sums` hold them only."""
+    rates, capacity, queued, busy, overrun = mine
+    totals, carried_sum, stalled_sum = sums
     arrivals, jobs = load
     demands, tunnels, n_pools = queued.shape[0], rates.shape[0], law.pool_link.shape[0]
     per_demand = tunnels // demands
@@ -265,15 +275,16 @@ def _play(law, decided, load, clock, held, totals, carried_sum, stalled_sum, ove
     offered = np.empty((demands, size), np.float32)
     served, left = np.empty(size, np.float32), np.empty(size, np.float32)
     spare = np.empty(size, np.float32)
+    active = np.empty(tunnels + 1, np.int64)
     stalled = np.zeros(stalled_sum.shape, np.float32)
     for substep in range(arrivals.shape[0]):
         coming = jobs if substep == 0 else jobs[:, :0]
         for d in range(demands):
             slot = law.arrival_slot[d]
-            _enter(d, slot, queued, arrivals[substep], coming, offered, before, work, size)
+            _enter(d, slot, queued, arrivals[substep], coming, low, offered, before, work, size)
         _carry(
             work, share, quota, room0, law.borrow_weight, law.pool_hops,
-            want, carried, room, scratch, size,
+            want, carried, room, scratch, active, size,
         )  # fmt: skip
         for p in range(tunnels):
             for b in range(size):
@@ -292,61 +303,50 @@ def _play(law, decided, load, clock, held, totals, carried_sum, stalled_sum, ove
                 stalled[g, b] = ZERO
 
 
-@kernel
-def play_block(law, decided, load, clock, held, totals, carried_sum, stalled_sum, overrun):
-    """`_play` for a block of episodes: its inner loops vectorise."""
-    size = np.uint64(decided[0].shape[1])
-    _play(law, decided, load, clock, held, totals, carried_sum, stalled_sum, overrun, size)
+@inlined
+def _play_columns(law, decided, load, clock, held, written, low, size):
+    """Play one interval for the `size` columns from `low`: read them, play, write them."""
+    rates, capacity = taken(decided[0], low, size), taken(decided[1], low, size)
+    before, busy = held[0], taken(held[1], low, size)
+    queued_out, busy_out, overrun_out, totals_out, carried_out, stalled_out, seen = written
+    queued = np.empty((before.shape[0], before.shape[1], size), np.float32)
+    for d in range(queued.shape[0]):
+        for k in range(queued.shape[1]):
+            for b in range(size):
+                queued[d, k, b] = before[d, k, low + b]
+    ticks, overrun = np.empty(size, np.int64), np.zeros(size, np.float32)
+    for b in range(size):
+        ticks[b] = clock[low + b]
+    totals = np.zeros((5, queued.shape[0], size), np.float32)
+    carried = np.zeros(rates.shape, np.float32)
+    stalled = np.zeros((stalled_out.shape[0], size), np.float32)
+    by_flow = (totals[0], totals[1], totals[2], totals[3], totals[4])
+    mine = (rates, capacity, queued, busy, overrun)
+    _play(law, load, ticks, mine, (by_flow, carried, stalled), low, size)
+    measured(law, load, carried, seen, low, size)
+    for d in range(queued.shape[0]):
+        put(queued[d], low, queued_out[d], size)
+    for b in range(size):
+        overrun_out[low + b] = overrun[b]
+    for flow in range(5):
+        put(totals[flow], low, totals_out[flow], size)
+    put(busy, low, busy_out, size)
+    put(carried, low, carried_out, size)
+    put(stalled, low, stalled_out, size)
 
 
 @kernel
-def play_one(law, decided, load, clock, held, totals, carried_sum, stalled_sum, overrun):
-    """`_play` for a single episode: the constant 1 removes the inner loops."""
-    size = np.uint64(1)
-    _play(law, decided, load, clock, held, totals, carried_sum, stalled_sum, overrun, size)
+def play_block(law, decided, load, clock, held, written, low, high):
+    """Play one interval of the columns `low` to `high`, unsigned, in blocks of `LANES`."""
+    blocks = (high - low) // LANES
+    for block in range(blocks):
+        _play_columns(law, decided, load, clock, held, written, low + block * LANES, LANES)
+    low += blocks * LANES
+    if low < high:
+        _play_columns(law, decided, load, clock, held, written, low, high - low)
 
 
-class Law(NamedTuple):
-    """The constants of `Physics` in the form numba takes."""
-
-    dt_s: np.float32
-    link_hops: np.ndarray
-    pool_link: np.ndarray
-    pool_is_shared: np.ndarray
-    even_share: np.ndarray
-    delay_s: np.ndarray
-    arrival_slot: np.ndarray
-    width_substeps: np.ndarray
-    borrow_weight: np.ndarray
-    pool_hops: np.ndarray
-    value_step: np.ndarray
-    value_share: np.ndarray
-    value_free: np.ndarray
-    budget_s: np.ndarray
-    grace_s: np.ndarray
-    group: np.ndarray
-
-
-def compile_law(physics: Physics) -> Law:
-    """Collect what the kernel needs of `physics`."""
-    group = np.full(physics.shape[0], -1, np.int64)
-    for number, rows in enumerate(physics.members):
-        group[rows] = number
-    return Law(
-        np.float32(physics.dt_s),
-        physics.links.hops,
-        np.asarray(physics.pool_link, np.int64),
-        physics.pool_is_shared,
-        physics.even_share,
-        physics.delay_s,
-        physics.enters[:, :, 0].argmax(1),
-        physics.width_substeps,
-        np.ascontiguousarray(physics.borrow_weight[:, 0]),
-        physics.pools.hops,
-        physics.value_step,
-        physics.value_share,
-        physics.value_free,
-        physics.budget_s,
-        physics.grace_s,
-        group,
-    )
+@kernel
+def play_one(law, decided, load, clock, held, written):
+    """`play_block` for a single episode: the constant 1 removes the inner loops."""
+    _play_columns(law, decided, load, clock, held, written, np.uint64(0), np.uint64(1))

@@ -22,6 +22,10 @@ IDLE_GBIT = 1e-4
 """Work below which a demand counts as drained: above the rounding of float32."""
 
 
+RECENT_S = 3.0
+"""Span of `Measured.recent_gbps` at the end of an interval."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """How the rates of one interval serve.
@@ -45,6 +49,40 @@ class Load:
 
     arrivals_gbit: Array
     jobs_gbit: Array | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What ingress agents and links measure in an interval, in Gbit/s.
+
+    `offered_gbps` is the mean, `recent_gbps` that of the last `RECENT_S`, `peak_gbps` the highest
+    substep (the last two without jobs), (demands, B); `carried_gbps` is by link, (links, B).
+    """
+
+    offered_gbps: Array
+    recent_gbps: Array
+    peak_gbps: Array
+    carried_gbps: Array
+
+
+def recent_substeps(physics: Physics) -> int:
+    """Substeps in `RECENT_S`, one at least."""
+    return min(physics.substeps, max(1, round(RECENT_S / physics.dt_s)))
+
+
+def measure(physics: Physics, load: Load, flows: Flows) -> Measured:
+    """What is measured of an interval."""
+    arrivals, interval_s = load.arrivals_gbit, physics.dt_s * physics.substeps
+    recent = recent_substeps(physics)
+    offered = arrivals.sum(0)
+    if load.jobs_gbit is not None:
+        offered = offered + load.jobs_gbit.sum(1)
+    return Measured(
+        offered / interval_s,
+        arrivals[-recent:].sum(0) / (recent * physics.dt_s),
+        namespace(arrivals).amax(arrivals, 0) / physics.dt_s,
+        physics.links.total(flows.carried_gbit) / interval_s,
+    )
 
 
 def cut_to_capacity(physics: Physics, rates: Array, capacity_gbps: Array) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bwalloc.observe import Readings
 from bwalloc.sim.backends import Backend, make_backend
-from bwalloc.sim.dynamics import Load
+from bwalloc.sim.dynamics import Load, Measured
 from bwalloc.sim.physics import build_physics
 from bwalloc.sim.state import Flows, State
 from bwalloc.sim.terms import MoneyTerms
@@ -18,9 +18,6 @@ from bwalloc.sim.terms import MoneyTerms
 if TYPE_CHECKING:
     from bwalloc.arrays import Array
     from bwalloc.scenario import Scenario, World
-
-RECENT_S = 3.0
-"""Span of `recent_gbps` at the end of an interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +44,7 @@ class Episodes:
         self.start_h = np.array([world.start_h for world in worlds])
         has_jobs = worlds[0].jobs_gbit is not None
         self.jobs = np.stack([world.jobs_gbit for world in worlds]) if has_jobs else None  # pyright: ignore[reportArgumentType, reportCallIssue]
+        self._steady_gbps = self._steady()
 
     def replace(self, column: int, world: World) -> None:
         """Put a new world into one column."""
@@ -55,6 +53,9 @@ class Episodes:
         self.start_h[column] = world.start_h
         if self.jobs is not None:
             self.jobs[column] = world.jobs_gbit
+        steady, mine = self._steady_gbps, self.capacity[column]
+        if steady is None or not (mine == steady[:, column]).all():
+            self._steady_gbps = self._steady()
 
     def load(self, interval: np.ndarray) -> Load:
         """What arrives in the given interval of each column, batch last."""
@@ -66,8 +67,19 @@ class Episodes:
         return Load(np.ascontiguousarray(arrivals.transpose(1, 2, 0)), jobs)
 
     def capacity_gbps(self, interval: np.ndarray) -> np.ndarray:
-        """What each link can carry in the given interval, (links, B)."""
+        """What each link can carry in the given interval, (links, B).
+
+        Where no capacity ever changes it is the same array each time, not to be written.
+        """
+        if self._steady_gbps is not None:
+            return self._steady_gbps
         return np.ascontiguousarray(self.capacity[np.arange(len(interval)), interval].T)
+
+    def _steady(self) -> np.ndarray | None:
+        """Capacities that hold in all intervals, (links, B), or None."""
+        if (self.capacity != self.capacity[:, :1]).any():
+            return None
+        return np.ascontiguousarray(self.capacity[:, 0].T)
 
 
 class Simulator:
@@ -120,14 +132,16 @@ class Simulator:
         self, state: State, rates_gbps: Array, load: Load, capacity_gbps: Array, start_h: Array
     ) -> Step:
         """`step` on explicit arrivals and capacity; runs on NumPy and on torch."""
-        queued, busy, flows, overrun = self.backend(rates_gbps, capacity_gbps, state, load)
+        queued, busy, flows, overrun, measured = self.backend(
+            rates_gbps, capacity_gbps, state, load
+        )
         after = State(state.interval + 1, queued, busy, rates_gbps)
         return Step(
             state=after,
             flows=flows,
             terms=self.terms(state, flows, after),
             overrun_gbit=overrun * self.scenario.timing.interval_s,
-            readings=self._readings(after, flows, load, capacity_gbps, start_h),
+            readings=self._readings(after, flows, measured, capacity_gbps, start_h),
         )
 
     def first_readings(self, state: State, episodes: Episodes) -> Readings:
@@ -140,27 +154,22 @@ class Simulator:
         )  # fmt: skip
 
     def _readings(
-        self, state: State, flows: Flows, load: Load, capacity_gbps: Array, start_h: Array
+        self,
+        state: State,
+        flows: Flows,
+        measured: Measured,
+        capacity_gbps: Array,
+        start_h: Array,
     ) -> Readings:
-        arrivals, dt = load.arrivals_gbit, self.physics.dt_s
-        interval_s = self.scenario.timing.interval_s
-        offered = arrivals.sum(0)
-        if load.jobs_gbit is not None:
-            offered = offered + load.jobs_gbit.sum(1)
-        recent = max(1, round(RECENT_S / dt))
-        carried = self.physics.links.total(flows.carried_gbit) / interval_s
+        hours = self.scenario.timing.interval_s / 3600.0
         return Readings(
-            offered_gbps=offered / interval_s,
-            recent_gbps=arrivals[-recent:].sum(0) / (recent * dt),
-            peak_gbps=_highest(arrivals) / dt,
+            offered_gbps=measured.offered_gbps,
+            recent_gbps=measured.recent_gbps,
+            peak_gbps=measured.peak_gbps,
             served_gbit=flows.served_gbit,
             expired_gbit=flows.expired_gbit,
             queued_gbit=state.queued_gbit,
             capacity_gbps=capacity_gbps,
-            carried_gbps=carried,
-            hour_of_week=(start_h + state.interval * (interval_s / 3600.0)) % 168.0,
+            carried_gbps=measured.carried_gbps,
+            hour_of_week=(start_h + state.interval * hours) % 168.0,
         )
-
-
-def _highest(arrivals: Array) -> Array:
-    return arrivals.max(0) if isinstance(arrivals, np.ndarray) else arrivals.amax(0)
