@@ -8,6 +8,7 @@ import numpy as np
 
 from bwalloc.bench.players import LEGACY
 from bwalloc.bench.report import LinkLine, NetworkDrawing, Panel, SitePoint, TimeSeries
+from bwalloc.bench.tasks import template_of
 from bwalloc.network.layout import places
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from bwalloc.bench.compare import Comparison
     from bwalloc.scenario import Scenario
+
+EVERY = "all episodes"
 
 
 def shown_allocators(comparison: Comparison, winner: str) -> list[str]:
@@ -29,6 +32,7 @@ def draw_network(
     """Sites and links, with the mean utilisation of each link under each of `allocators`."""
     topology = scenario.network.topology
     sites, links = topology.sites, topology.links
+    is_drawn = template_of(comparison.setting).is_drawn
     points = zip(sites.name, sites.kind, *places(topology).T, strict=True)
     return NetworkDrawing(
         sites=[SitePoint(name, kind, float(x), float(y)) for name, kind, x, y in points],
@@ -43,6 +47,7 @@ def draw_network(
             )
             for row in range(len(links.name))
         ],
+        episodes="the first episode (each has a network of its own)" if is_drawn else EVERY,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from bwalloc.bench.report.figures import amount, share
+from bwalloc.bench.report.labels import labels
 from bwalloc.bench.report.records import LinkLine, NetworkDrawing, SitePoint
 
 WIDTH, MAX_HEIGHT = 600.0, 560.0
@@ -22,7 +23,7 @@ LISTED = 8
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A site on the page; its label hangs on the side away from the middle."""
+    """A site on the page, and where its label stands."""
 
     x: float
     y: float
@@ -61,18 +62,23 @@ class Map:
     levels: list[str]
     busiest: list[Busy]
     is_wide: bool
+    episodes: str
 
 
 def network_map(drawing: NetworkDrawing) -> Map:
     """Places sites and links on the page."""
     points, height = _placed(drawing)
-    middle = (WIDTH / 2, height / 2)
     unit = _unit(drawing)
-    pairs = zip(drawing.sites, points, strict=True)
-    nodes = [_node(site, point, middle, unit) for site, point in pairs]
+    texts = labels([site.name for site in drawing.sites], points, (WIDTH, height), unit)
+    nodes = [
+        Node(round(x, 1), round(y, 1), *text, site)
+        for site, (x, y), text in zip(drawing.sites, points, texts, strict=True)
+    ]
     names = list(drawing.links[0].utilisation) if drawing.links else []
     views = [(name, _lines(drawing, name, points, unit)) for name in names]
-    return Map(height, nodes, views, _levels(), _busiest(drawing, names), unit < 1.0)
+    return Map(
+        height, nodes, views, _levels(), _busiest(drawing, names), unit < 1.0, drawing.episodes
+    )
 
 
 def _levels() -> list[str]:
@@ -96,26 +102,6 @@ def _placed(drawing: NetworkDrawing) -> tuple[list[tuple[float, float]], float]:
     pairs = zip(xs, ys, strict=True)
     points = [(left + unit * (x - min(xs)), top + unit * (max(ys) - y)) for x, y in pairs]
     return points, height
-
-
-def _node(
-    site: SitePoint, point: tuple[float, float], middle: tuple[float, float], unit: float
-) -> Node:
-    """Outer sites carry their label outside, so that no link runs through it."""
-    x, y = point
-    across, down = x - middle[0], y - middle[1]
-    away = math.hypot(across, down) or 1.0
-    if abs(across) >= 0.75 * away and away >= 90:
-        side = math.copysign(15.0 * unit, across)
-        room = WIDTH - x if side > 0 else x
-        if room > unit * (15.0 + 10.5 * len(site.name)):
-            return _at(site, x, y, (side, 5.5 * unit), "start" if side > 0 else "end")
-    return _at(site, x, y, (0.0, 32.0 * unit if down > 1.0 else -18.0 * unit), "middle")
-
-
-def _at(site: SitePoint, x: float, y: float, shift: tuple[float, float], anchor: str) -> Node:
-    label = (round(x + shift[0], 1), round(y + shift[1], 1))
-    return Node(round(x, 1), round(y, 1), *label, anchor, site)
 
 
 def _lines(

@@ -59,10 +59,14 @@ class LinkLine:
 
 @dataclass(frozen=True, slots=True)
 class NetworkDrawing:
-    """The network; there is one map for each allocator of the first link's `utilisation`."""
+    """The network; there is one map for each allocator of the first link's `utilisation`.
+
+    `episodes` says which the utilisation is the mean of, for the caption.
+    """
 
     sites: Sequence[SitePoint]
     links: Sequence[LinkLine]
+    episodes: str = "all episodes"
 
 
 @dataclass(frozen=True, slots=True)
