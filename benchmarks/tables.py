@@ -68,7 +68,7 @@ def worth_learning() -> str:
         "| KV caches outside their SLO under it |",
         "|---|---|---|---|---|---|---|",
     ]
-    for env in ("tiny-edge", "metro-inference"):
+    for env in ("tiny-edge", "metro-inference", "random-edge"):
         result = _result(env)
         regret = {name: row["regret"]["mean"] for name, row in result["allocators"].items()}
         distance = min(regret[name] for name in TOO_EASY) - regret["clairvoyant"]
