@@ -31,7 +31,8 @@ class CloudEdgeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
     Observations, actions and rewards are those of `CloudEdgeEnv`, with the environments first.
     Autoreset: `SAME_STEP` (the observation returned is that of the next episode; the last one is
     in `info["final_obs"]`, its info in `info["final_info"]`) or `DISABLED` (reset with
-    `options={"reset_mask": mask}`). Coming episodes are drawn in a thread while this one runs.
+    `options={"reset_mask": mask}`). Coming episodes are drawn in a thread while this one runs;
+    where every episode draws a network of its own, each has an engine, stepped one by one.
 
     Args:
         num_envs: number of episodes.
