@@ -58,7 +58,8 @@ wheel: $(READY)
 	$(BIN)/python -m pytest -q tests/test_wheel.py
 
 bench: $(READY)  ## measure again what benchmarks/results holds (minutes), and rewrite the tables
-	$(BIN)/bwalloc bench env --json benchmarks/results/env-speed.json
+	$(BIN)/bwalloc bench env --section all $(if $(MOBILE_PYTHON),--mobile-python $(MOBILE_PYTHON)) --json benchmarks/results/env-speed.json
+	$(BIN)/python benchmarks/plot_env_speed.py
 	for env in tiny-edge metro-inference random-edge; do $(BIN)/bwalloc compare $$env --json benchmarks/results/compare-$$env.json; done
 	$(BIN)/python benchmarks/tables.py
 
