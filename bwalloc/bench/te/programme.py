@@ -21,12 +21,21 @@ class SplitProgramme:
 
     One scenario is the classical problem (Fortz & Thorup, INFOCOM 2000, in path form); several are
     a sample average over loads that may come (Shapiro et al., Lectures on Stochastic Programming).
-    Variables: share of demand per tunnel, then the MLU of each scenario. One scenario is solved by
-    the simplex method from the last basis, several by the interior point method.
+    Variables: share of demand per tunnel, then the MLU of each scenario.
+
+    Many splits are equally good for the same loads. The simplex method, from the last basis,
+    answers with a corner of them: most demands on one tunnel. The interior point method without
+    crossover stops near their centre, which serves loads that were not asked about far better.
     """
 
-    def __init__(self, network: SplitNetwork, scenarios: int = 1) -> None:
-        """Build the model with zero loads; `solve` sets them."""
+    def __init__(self, network: SplitNetwork, scenarios: int = 1, *, centred: bool = False) -> None:
+        """Prepare the rows; `solve` sets the loads.
+
+        Args:
+            network: what is routed on.
+            scenarios: how many loads are weighed.
+            centred: interior point without crossover instead of simplex.
+        """
         self.network, self.scenarios = network, scenarios
         self.tunnels = np.flatnonzero(network.exists.ravel())
         self.demand_of = self.tunnels // network.exists.shape[1]
@@ -34,8 +43,10 @@ class SplitProgramme:
         self.column, place = np.nonzero(hops < network.n_links)
         self.link = hops[self.column, place]
         self.solver = quiet_solver()
-        if scenarios > 1:
+        self.is_centred = centred
+        if centred:
             self.solver.setOptionValue("solver", "ipm")
+            self.solver.setOptionValue("run_crossover", "off")
         self.is_passed = False
 
     def solve(
@@ -63,7 +74,7 @@ class SplitProgramme:
 
     def _pass(self, load_gbps: np.ndarray, weights: np.ndarray) -> None:
         """Hand the model over, keeping the basis of the last one."""
-        basis = self.solver.getBasis() if self.is_passed and self.scenarios == 1 else None
+        basis = self.solver.getBasis() if self.is_passed and not self.is_centred else None
         lp, n, count = highspy.HighsLp(), self.network.n_demands, self.scenarios
         links, shares = self.network.n_links, len(self.tunnels)
         lp.num_col_, lp.num_row_ = shares + count, n + count * links

@@ -33,7 +33,13 @@ def test_nobody_beats_the_least_mlu():
 def test_proportional_routes_need_no_prediction():
     dataset = tiny_dataset()
     least = least_mlu(dataset)
-    for name in ("last-value-lp", "mean-lp", "peak-lp", "hedged-lp"):
+    for name in (
+        "last-value-lp",
+        "last-value-centre",
+        "mean-centre",
+        "peak-centre",
+        "hedged-centre",
+    ):
         decide = RIVALS[name](dataset.network)
         assert 1.0 == pytest.approx(mean_of(dataset, decide, least), abs=1e-4)
     assert mean_of(dataset, RIVALS["uniform"](dataset.network), least) > 1.5
@@ -44,7 +50,7 @@ def test_hedging_beats_trusting_the_last_matrix():
     least = least_mlu(dataset)
     hedged, trusting = (
         mean_of(dataset, RIVALS[name](dataset.network), least)
-        for name in ("hedged-lp", "last-value-lp")
+        for name in ("hedged-centre", "last-value-lp")
     )
     assert hedged < trusting - 0.02
 

@@ -27,9 +27,18 @@ def test_several_scenarios_cost_their_weighted_mean():
     network, rng = ring(), np.random.default_rng(2)
     loads = rng.gamma(2.0, 0.3, (3, network.n_demands)).astype(np.float32)
     weights = np.array([0.5, 0.3, 0.2])
-    splits, cost = SplitProgramme(network, 3).solve(loads, weights)
+    splits, cost = SplitProgramme(network, 3, centred=True).solve(loads, weights)
     played = network.largest(splits, loads[..., None])[:, 0]
     assert cost == pytest.approx(float(weights @ played), rel=1e-4)
     for load in loads:
         alone = SplitProgramme(network).solve(load[None])[0]
         assert cost <= weights @ network.largest(alone, loads[..., None])[:, 0] + 1e-6
+
+
+def test_the_centre_is_as_good_and_leans_less():
+    network, rng = ring(), np.random.default_rng(5)
+    load = rng.gamma(2.0, 0.3, (1, network.n_demands)).astype(np.float32)
+    corner, least = SplitProgramme(network).solve(load)
+    centre, same = SplitProgramme(network, centred=True).solve(load)
+    assert least == pytest.approx(same, rel=1e-4)
+    assert (centre**2).sum() < (corner**2).sum() - 0.5
