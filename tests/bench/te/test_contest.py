@@ -1,5 +1,7 @@
 """Rivals, scores and training on a dataset whose answers are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from te_builders import ring_dataset, tiny_dataset
@@ -109,3 +111,21 @@ def test_constants_learn_the_share_of_each_route():
     trained = train_splits(dataset, least_mlu(dataset), CONSTANTS_ALONE)
     splits = trained.policy.decide(dataset.network, dataset.history(np.array([30])))
     np.testing.assert_allclose([0.75, 0.25], splits[0, :, 0], atol=0.01)
+
+
+@pytest.mark.slow
+def test_training_never_sees_the_test_matrices():
+    pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
+    from bwalloc.bench.te.train import train_splits
+
+    dataset = ring_dataset()
+    least = least_mlu(dataset)
+    other = dataset.load_gbps.copy()
+    other[dataset.splits["test"]] *= 7
+    altered = replace(dataset, load_gbps=other)
+    short = replace(SMALL, updates=10, copies=1)
+    one, two = (
+        train_splits(each, least_mlu(each), short).policy.weights for each in (dataset, altered)
+    )
+    assert not np.array_equal(least, least_mlu(altered))
+    assert all(np.array_equal(one[name], two[name]) for name in one)
