@@ -101,19 +101,19 @@ class PpoSection(Section):
 class SacSection(Section):
     """Stable-Baselines3 SAC; names are those of its constructor, or as in `PpoSection`."""
 
-    n_envs: Count = 16
+    n_envs: Count = 64
     buffer_size: Count = 50_000
     batch_size: Count = 128
     gamma: Share = 0.9
     tau: Share = 0.01
-    learning_rate: Positive = 4e-5
+    learning_rate: Positive = 1e-5
     critic_learning_rate: Positive = 1e-3
-    learning_starts: Count = 1_000
+    learning_starts: Count = 4_000
     gradient_steps: Count = 1
     ent_coef: Positive = 1e-4
     log_std_init: float = -2.0
     final_share: Share = 0.1
-    critic_first: Annotated[int, Field(ge=0), NO_TEXT] = 8
+    critic_first: Annotated[int, Field(ge=0), NO_TEXT] = 30
 
 
 class Recipe(Section):

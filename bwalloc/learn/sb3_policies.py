@@ -1,6 +1,7 @@
 """The policy network as a policy of Stable-Baselines3: actors and critics of PPO and SAC.
 
-The mean action IS the network's action, so weights go to and from `ApgTrainer` unchanged. The
+The mean action IS the network's action, so weights go to and from `ApgTrainer` unchanged. Noise has
+one scale per part of an action (reserve, weight, leftover, split), shared by all rows, and the
 numbers of an action that move nothing (rows that pad, tunnels that do not exist) count in no
 likelihood.
 """
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from bwalloc.scenario import Scenario, Sizes
 
 Observation = Mapping[str, torch.Tensor]
-COMMON = 0.5
-"""Share of the noise's variance that all rows have in common."""
 LOWEST, HIGHEST = -5.0, 0.5
 """Bounds of the log of the noise's standard deviation."""
 
@@ -96,60 +95,32 @@ class Plan:
 
 
 class Noise(nn.Module):
-    """Gaussian noise, one scale per part of an action; half its variance is common to all rows.
-
-    Weights are shared by all rows, so what they can change is mostly common to the rows, and noise
-    that is independent in each of hundreds of numbers averages out of just that.
-    """
+    """Independent noise, one scale per part of an action."""
 
     part: torch.Tensor
-    member: torch.Tensor
+    moves: torch.Tensor
 
     def __init__(self, view: View, log_std_init: float) -> None:
         """All parts begin at the same scale."""
         super().__init__()
         self.log_std = nn.Parameter(torch.full((len(PARTS),), log_std_init))
-        member = np.eye(len(PARTS), dtype=np.float32)[view.part] * view.moves[:, None]
         self.register_buffer("part", torch.as_tensor(view.part), persistent=False)
-        self.register_buffer("member", torch.as_tensor(member), persistent=False)
+        self.register_buffer("moves", torch.as_tensor(view.moves), persistent=False)
 
     def forward(self) -> torch.Tensor:
         """Log of the standard deviation of every number of an action."""
-        return self._scales[self.part]
-
-    def sample(self, mean: torch.Tensor) -> torch.Tensor:
-        """A draw around `mean`, (B, numbers)."""
-        common = torch.randn(len(mean), len(PARTS), device=mean.device)[:, self.part]
-        drawn = math.sqrt(1 - COMMON) * torch.randn_like(mean) + math.sqrt(COMMON) * common
-        return mean + torch.exp(self()) * drawn
+        return self.log_std.clamp(LOWEST, HIGHEST)[self.part]
 
     def log_prob(self, drawn: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
         """Log density of the numbers that move something, (B,)."""
-        distance = (drawn - mean) * torch.exp(-self())
-        square, total = distance.square() @ self.member, distance @ self.member
-        explained = COMMON / (1 - COMMON + COMMON * self._counts)
-        spread = (square - explained * total.square()) / (1 - COMMON)
-        return -0.5 * spread.sum(1) - self._log_volume()
+        log_std = self()
+        distance = (drawn - mean) * torch.exp(-log_std)
+        each = -0.5 * distance.square() - log_std - 0.5 * math.log(2 * math.pi)
+        return (each * self.moves).sum(1)
 
-    def entropy(self) -> torch.Tensor:
-        """Of the numbers that move something, before any squashing."""
-        return self._log_volume() + 0.5 * self._counts.sum()
-
-    @property
-    def _scales(self) -> torch.Tensor:
-        return self.log_std.clamp(LOWEST, HIGHEST)
-
-    @property
-    def _counts(self) -> torch.Tensor:
-        return self.member.sum(0)
-
-    def _log_volume(self) -> torch.Tensor:
-        """Half the log of the determinant of 2 pi times the covariance."""
-        counts = self._counts
-        apart = (counts - 1).clamp(0) * math.log(1 - COMMON)
-        together = torch.log(torch.where(counts > 0, 1 - COMMON + COMMON * counts, 1.0))
-        each = counts * (self._scales + 0.5 * math.log(2 * math.pi))
-        return (each + 0.5 * (apart + together)).sum()
+    def sample(self, mean: torch.Tensor) -> torch.Tensor:
+        """A draw around `mean`, (B, numbers)."""
+        return mean + torch.exp(self()) * torch.randn_like(mean)
 
 
 class Pooled(nn.Module):
@@ -210,15 +181,16 @@ class PpoPolicy(ActorCriticPolicy):
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Values, log density of `actions`, and entropy of the noise."""
         mean, values = self._both(obs)
-        entropy = self.noise.entropy().expand(len(mean))
-        return values, self.noise.log_prob(actions, mean), entropy
+        each = self.noise() + 0.5 * math.log(2 * math.pi * math.e)
+        entropy = (each * self.noise.moves).sum()
+        return values, self.noise.log_prob(actions, mean), entropy.expand(len(mean))
 
     def predict_values(self, obs: Any) -> torch.Tensor:
         """Money to come in units of the reward, (B, 1)."""
         return self._both(obs)[1]
 
     def get_distribution(self, obs: Any) -> Any:
-        """What each number of an action is drawn from, seen alone."""
+        """The noise around the network's action, numbers that move nothing included."""
         assert isinstance(self.action_dist, DiagGaussianDistribution)
         return self.action_dist.proba_distribution(self._both(obs)[0], self.noise())
 
@@ -252,7 +224,7 @@ class SacActor(nn.Module):
         drawn = self.noise.sample(mean)
         # log(1 - tanh(x)^2), exact for large x too
         squash = 2 * (math.log(2) - drawn - functional.softplus(-2 * drawn))
-        log_prob = self.noise.log_prob(drawn, mean) - (squash @ self.noise.member).sum(1)
+        log_prob = self.noise.log_prob(drawn, mean) - (squash * self.noise.moves).sum(1)
         return torch.tanh(drawn), log_prob
 
     def set_training_mode(self, mode: bool) -> None:

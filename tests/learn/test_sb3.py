@@ -16,7 +16,7 @@ from bwalloc.learn.apg import ApgTrainer  # noqa: E402
 from bwalloc.learn.network import PolicyNetwork  # noqa: E402
 from bwalloc.learn.recipe import recipe_from  # noqa: E402
 from bwalloc.learn.sb3 import Sb3Trainer  # noqa: E402
-from bwalloc.learn.sb3_policies import COMMON, Noise, SacCritic, View  # noqa: E402
+from bwalloc.learn.sb3_policies import Noise, SacCritic, View  # noqa: E402
 from bwalloc.learn.train import make_trainer, train  # noqa: E402
 from bwalloc.learn.validation import Validation  # noqa: E402
 from bwalloc.scenario import Sizes, draw_world, load_scenario  # noqa: E402
@@ -53,11 +53,6 @@ def recipe(algorithm, **section):
 
 def trainer_of(scenario, algorithm, **section):
     return Sb3Trainer(scenario, recipe(algorithm, **section))
-
-
-def first_observation(trainer):
-    """As the policy takes it."""
-    return {name: torch.as_tensor(rows) for name, rows in trainer.model.env.reset().items()}
 
 
 def loud(trainer):
@@ -183,7 +178,7 @@ def test_the_critic_begins_near_the_truth(scenario, algorithm):
     trainer = trainer_of(scenario, algorithm)
     money = trainer.update(0.0) / scenario.reward_scale_usd
     policy = trainer.model.policy
-    observation = first_observation(trainer)
+    observation = {k: torch.as_tensor(v) for k, v in trainer.model.env.reset().items()}
     with torch.no_grad():
         if algorithm == "ppo":
             value = policy.predict_values(observation)
@@ -247,39 +242,16 @@ def test_noise_has_one_scale_per_part(scenario):
     torch.testing.assert_close(torch.tensor([0.1, -1.0, -2.0, -3.0]).expand(8, 4), by_row)
 
 
-def covariance(noise, numbers):
-    """Of noise with all numbers moving, from its definition."""
-    parts = torch.arange(numbers) % 4
-    scale = noise().exp()
-    common = COMMON * (parts[:, None] == parts[None]).float()
-    return scale[:, None] * scale[None] * (common + (1 - COMMON) * torch.eye(numbers))
-
-
-def test_noise_is_what_its_density_says(scenario):
-    torch.manual_seed(0)
-    noise = Noise(View(scenario), 0.0)
-    with torch.no_grad():
-        noise.log_std.copy_(torch.tensor([0.1, -0.5, -1.0, -2.0]))
-        drawn = noise.sample(torch.zeros(20_000, 32))
-        normal = torch.distributions.MultivariateNormal(torch.zeros(32), covariance(noise, 32))
-
-        torch.testing.assert_close(covariance(noise, 32), drawn.T.cov(), atol=0.05, rtol=0)
-        torch.testing.assert_close(
-            normal.log_prob(drawn[:9]), noise.log_prob(drawn[:9], torch.zeros(9, 32)),
-            atol=1e-3, rtol=1e-4,
-        )  # fmt: skip
-        torch.testing.assert_close(normal.entropy(), noise.entropy())
-
-
 def test_log_density_of_sac_is_that_of_the_squashed_draw(scenario):
-    actor = trainer_of(scenario, "sac").model.policy.actor
-    observation = first_observation(trainer_of(scenario, "sac"))
+    trainer = trainer_of(scenario, "sac")
+    actor = trainer.model.policy.actor
+    observation = {k: torch.as_tensor(v) for k, v in trainer.model.env.reset().items()}
     with torch.no_grad():
         actions, log_prob = actor.action_log_prob(observation)
-        mean = actor._answer(observation)
-        normal = torch.distributions.MultivariateNormal(mean, covariance(actor.noise, 32))
-        drawn = torch.atanh(actions)
-        expected = normal.log_prob(drawn) - torch.log(1 - actions.square()).sum(1)
+        normal = torch.distributions.Normal(actor._answer(observation), actor.noise().exp())
+        squash = torch.distributions.TanhTransform()
+        squashed = torch.distributions.TransformedDistribution(normal, [squash])
+        expected = squashed.log_prob(actions).sum(1)
 
     torch.testing.assert_close(expected, log_prob, rtol=1e-3, atol=1e-2)
 
@@ -288,7 +260,7 @@ def test_log_density_of_sac_is_that_of_the_squashed_draw(scenario):
 def test_every_part_of_an_action_moves_the_critic_of_sac(scenario, column):
     trainer = trainer_of(scenario, "sac")
     critic: SacCritic = trainer.model.policy.critic
-    observation = first_observation(trainer)
+    observation = {k: torch.as_tensor(v) for k, v in trainer.model.env.reset().items()}
     actions = torch.zeros(4, 8, 4)
     first = critic(observation, actions.reshape(4, -1))
     actions[:, 2, column] = 1.0
@@ -299,7 +271,7 @@ def test_every_part_of_an_action_moves_the_critic_of_sac(scenario, column):
 
 def test_the_critics_of_sac_differ(scenario):
     trainer = trainer_of(scenario, "sac")
-    observation = first_observation(trainer)
+    observation = {k: torch.as_tensor(v) for k, v in trainer.model.env.reset().items()}
     one, two = trainer.model.policy.critic(observation, torch.zeros(4, 32))
 
     assert not torch.equal(one, two)
