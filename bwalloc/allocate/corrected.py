@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class CorrectedForecast:
     """The `forecast` allocator with history, features for a policy, and actions that correct it."""
 
+    _MOVING = ("window", "memory", "readings", "base")
+
     def __init__(
         self, network: Network, tuned: Mapping[str, Mapping[str, float]], *, compiled: bool | None
     ) -> None:
@@ -84,6 +86,14 @@ class CorrectedForecast:
     def rates_gbps(self, action: Array) -> Array:
         """Feasible rates under an action in [-1, 1], (demands, 3 + tunnels, B)."""
         return self.decoder(self.correction(self.base, action), self.readings.capacity_gbps)
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything that changes, by reference; nothing before `start`."""
+        return {name: value for name, value in vars(self).items() if name in self._MOVING}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `get_state` gave."""
+        vars(self).update(state)
 
     def _ask(self, readings: Readings) -> None:
         self.readings = readings

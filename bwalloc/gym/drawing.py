@@ -28,7 +28,6 @@ class Course:
     def add(self, engine: Engine, outcome: Outcome) -> None:
         """Remember one interval of the first column."""
         scenario = engine.scenario
-        assert engine.readings is not None
         served_gbit = float(engine.readings.served_gbit[:, 0].sum())
         self.offered_gbps.append(float(engine.readings.offered_gbps[:, 0].sum()))
         self.served_gbps.append(served_gbit / scenario.timing.interval_s)
@@ -40,7 +39,6 @@ class Course:
 def frame_of(engine: Engine, course: Course, choice: Choice, net_usd: float) -> Frame:
     """The first column of `engine` as it is now, after the intervals in `course`."""
     readings, state, network = engine.readings, engine.state, engine.scenario.network
-    assert readings is not None
     queued = state.queued_gbit[:, :, 0].sum(1)
     capacity = readings.capacity_gbps[:, 0]
     with np.errstate(divide="ignore", invalid="ignore"):

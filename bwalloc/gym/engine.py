@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bwalloc.allocate import Ask, Decoder
-from bwalloc.allocate.correction import Correction, action_shape
-from bwalloc.allocate.forecast import Forecast
-from bwalloc.allocate.rule import Context
+from bwalloc.allocate.corrected import CorrectedForecast
+from bwalloc.allocate.correction import action_shape
 from bwalloc.gym.spaces import masks_of, padded
 from bwalloc.money import net_usd
-from bwalloc.observe import Observer, Readings, Window, no_history, restarted
 from bwalloc.sim import Episodes, Flows, Simulator
 
 if TYPE_CHECKING:
-    from bwalloc.observe import Memory
+    from bwalloc.allocate import Ask
+    from bwalloc.observe import Readings
     from bwalloc.scenario import Scenario, World
     from bwalloc.sim import State
 
@@ -42,36 +40,36 @@ class Outcome:
 
 
 class Engine:
-    """Simulator, history, base allocator and features of a batch of episodes.
+    """Simulator, base allocator with its history and features, and worlds of a batch of episodes.
 
-    Everything that changes is in `_MOVING`; the rest holds constants.
+    `state`, `episodes` and what `corrected` remembers change; the rest holds constants.
     """
-
-    _MOVING = ("state", "readings", "episodes", "window", "memory", "base")
 
     def __init__(self, scenario: Scenario, batch: int, *, threads: int = 1) -> None:
         """Build for `batch` columns; `restart` all of them before the first step."""
-        network, tuned = scenario.network, scenario.tuned
+        network = scenario.network
         self.scenario, self.batch = scenario, batch
         self.simulator = Simulator(scenario, threads=threads)
-        self.decoder = Decoder(network)
-        self.correction = Correction(tuned.get("action", {}))
-        history = no_history(network.n_demands)
-        self.asker = Forecast(Context(network, history, tuned.get("forecast", {})))
-        self.observer = Observer(network)
+        self.corrected = CorrectedForecast(network, scenario.tuned, compiled=None)
         self.masks = masks_of(network, scenario.sizes)
         self.by_class = _classes(network.demands.traffic_class)
         self.state: State = self.simulator.start(batch)
-        self.window = Window(self.asker.window)
-        self.memory: Memory = self.observer.start(batch)
         self.episodes: Episodes | None = None
-        self.readings: Readings | None = None
-        self.base: Ask | None = None
 
     @property
     def intervals(self) -> int:
         """Steps of an episode."""
         return self.scenario.timing.intervals
+
+    @property
+    def readings(self) -> Readings:
+        """Telemetry of the interval before; there is none before the first `restart`."""
+        return self.corrected.readings
+
+    @property
+    def base(self) -> Ask:
+        """What the base allocator asks for the coming interval."""
+        return self.corrected.base
 
     def restart(self, columns: np.ndarray, worlds: Sequence[World]) -> None:
         """Begin new episodes in these columns; the others go on.
@@ -81,33 +79,26 @@ class Engine:
         """
         if self.episodes is None or len(columns) == self.batch:
             self.state = self.simulator.start(self.batch)
-            self.window, self.memory = Window(self.asker.window), self.observer.start(self.batch)
             self.episodes = Episodes(worlds)
-            self.readings = self.simulator.first_readings(self.state, self.episodes)
-            self.window.push(self.readings)
-        else:
-            self._forget(columns, worlds)
-        self._ask()
+            self.corrected.start(self.simulator.first_readings(self.state, self.episodes))
+            return
+        for column, world in zip(columns, worlds, strict=True):
+            self.episodes.replace(int(column), world)
+        for name in ("interval", "queued_gbit", "busy_s", "rates_gbps"):
+            getattr(self.state, name)[..., columns] = 0
+        first = self.simulator.first_readings(self.state, self.episodes)
+        self.corrected.restart(columns, first)
 
     def step(self, actions: np.ndarray) -> Outcome:
         """Play one interval under actions in [-1, 1], (B, padded demands x (3 + tunnels))."""
-        sizes = self.scenario.sizes
+        assert self.episodes is not None
+        sizes, network = self.scenario.sizes, self.scenario.network
         rows = actions.reshape(self.batch, *action_shape(sizes.demands, sizes.tunnels))
-        network = self.scenario.network
         demands, columns = action_shape(network.n_demands, network.n_tunnels)
         used = np.ascontiguousarray(rows[:, :demands, :columns].transpose(1, 2, 0))
-        return self.play(self.correction(self.base, used))  # pyright: ignore[reportArgumentType]
-
-    def play(self, ask: Ask) -> Outcome:
-        """Play one interval of what is asked."""
-        assert self.episodes is not None
-        assert self.readings is not None
-        rates = self.decoder(ask, self.readings.capacity_gbps)
-        step = self.simulator.step(self.state, rates, self.episodes)
-        self.state, self.readings = step.state, step.readings
-        self.window.push(step.readings)
-        self.memory = self.observer.update(self.memory, step.readings)
-        self._ask()
+        step = self.simulator.step(self.state, self.corrected.rates_gbps(used), self.episodes)
+        self.state = step.state
+        self.corrected.push(step.readings)
         interval_s = self.scenario.timing.interval_s
         return Outcome(
             reward=net_usd(step.terms) / self.scenario.reward_scale_usd,
@@ -119,11 +110,7 @@ class Engine:
 
     def observe(self) -> dict[str, np.ndarray]:
         """The observation of every column, (B, rows x features) and masks (B, rows); new arrays."""
-        assert self.base is not None
-        assert self.readings is not None
-        features = self.observer(
-            self.memory, self.readings, self.base.want_gbps, self.state.rates_gbps
-        )
+        features = self.corrected.features(self.state.rates_gbps)
         observation = padded(features, self.scenario.network, self.scenario.sizes)
         for name, mask in self.masks.items():
             observation[name] = np.tile(mask, (self.batch, 1))
@@ -131,36 +118,13 @@ class Engine:
 
     def get_state(self) -> dict[str, Any]:
         """Everything that changes, by reference: copy it before stepping on."""
-        return {name: getattr(self, name) for name in self._MOVING}
+        kept = {"state": self.state, "episodes": self.episodes}
+        return kept | {"corrected": self.corrected.get_state()}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Take over what `get_state` gave."""
-        for name in self._MOVING:
-            setattr(self, name, state[name])
-
-    def _ask(self) -> None:
-        assert self.readings is not None
-        self.base = self.asker.ask(self.window, self.readings)
-
-    def _forget(self, columns: np.ndarray, worlds: Sequence[World]) -> None:
-        assert self.episodes is not None
-        assert self.readings is not None
-        for column, world in zip(columns, worlds, strict=True):
-            self.episodes.replace(int(column), world)
-        for name in ("interval", "queued_gbit", "busy_s", "rates_gbps"):
-            getattr(self.state, name)[..., columns] = 0
-        first = self.simulator.first_readings(self.state, self.episodes)
-        self.readings = _with_columns(self.readings, first, columns)
-        self.window.restart(columns, self.readings)
-        self.memory = restarted(self.memory, columns)
-
-
-def _with_columns(readings: Readings, other: Readings, columns: np.ndarray) -> Readings:
-    merged: dict[str, np.ndarray] = {}
-    for field in fields(Readings):
-        merged[field.name] = getattr(readings, field.name).copy()
-        merged[field.name][..., columns] = getattr(other, field.name)[..., columns]
-    return Readings(**merged)
+        self.state, self.episodes = state["state"], state["episodes"]
+        self.corrected.set_state(state["corrected"])
 
 
 def _classes(traffic_class: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -107,13 +107,11 @@ class Imitator:
         return whole.ravel()
 
     def _corrections(self, engine: Engine, rule: Rule) -> np.ndarray:
-        base, readings = engine.base, engine.readings
-        assert base is not None
-        assert readings is not None
-        wanted = scaled_to(base, asked_by(rule, readings), engine.correction.scale)
-        action = engine.correction.action_for(base, wanted)
+        base, correction = engine.base, engine.corrected.correction
+        wanted = scaled_to(base, asked_by(rule, engine.readings), correction.scale)
+        action = correction.action_for(base, wanted)
         exists = engine.scenario.network.tunnels.exists
-        self.clipping.add(wanted, engine.correction(base, action), exists)
+        self.clipping.add(wanted, correction(base, action), exists)
         return action[:, :, 0]
 
 

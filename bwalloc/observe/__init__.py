@@ -1,6 +1,6 @@
 """What controllers see, as arrays, and the history they keep: ONE code for training and serving."""
 
-from bwalloc.observe.features import TABLES, Feature, Memory, Observer, restarted
+from bwalloc.observe.features import TABLES, Feature, Memory, Observer
 from bwalloc.observe.history import History, measured, no_history
 from bwalloc.observe.load_log import LoadLog
 from bwalloc.observe.readings import Readings, read_telemetry
@@ -18,5 +18,4 @@ __all__ = [
     "measured",
     "no_history",
     "read_telemetry",
-    "restarted",
 ]

@@ -6,7 +6,7 @@ policy can be carried to networks of other sizes. Runs on NumPy and torch, batch
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -264,14 +264,6 @@ class Observer:
     def weight(self, seen: Array, keep: float) -> Array:
         """The weight that a running mean which began at 0 has gathered."""
         return (1.0 - keep**seen).clip(1.0 - keep)
-
-
-def restarted(memory: Memory, columns: np.ndarray) -> Memory:
-    """`memory` (NumPy) with the episodes in these columns forgotten."""
-    fields = {name: getattr(memory, name).copy() for name in Memory.__slots__}
-    for values in fields.values():
-        values[..., columns] = 0
-    return replace(memory, **fields)
 
 
 def _column(values: np.ndarray) -> np.ndarray:
