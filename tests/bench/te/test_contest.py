@@ -8,6 +8,7 @@ from te_builders import ring_dataset, tiny_dataset
 
 from bwalloc.allocate.neural import Architecture
 from bwalloc.bench.te.contest import CONSTANT, LEARNED, run_contest
+from bwalloc.bench.te.programme import SplitProgramme
 from bwalloc.bench.te.rivals import RIVALS
 from bwalloc.bench.te.score import Played, Score, Target, least_mlu, normalised_mlu, score_of
 from bwalloc.bench.te.settings import CONSTANTS_ALONE, TrainSettings
@@ -55,6 +56,16 @@ def test_hedging_beats_trusting_the_last_matrix():
         for name in ("hedged-centre", "last-value-lp")
     )
     assert hedged < trusting - 0.02
+
+
+def test_hedging_weighs_each_matrix_by_its_own_optimum():
+    network, rng = ring_dataset().network, np.random.default_rng(7)
+    level = np.geomspace(0.01, 1, 12)[:, None]
+    loads = (level * rng.gamma(2.0, 0.3, (12, network.n_demands))).astype(np.float32)[..., None]
+    least = np.array([SplitProgramme(network).solve(each.T)[1] for each in loads])
+    hedged = network.largest(RIVALS["hedged-centre"](network)(loads), loads)[:, 0] / least
+    equal = network.largest(SplitProgramme(network, 12).solve(loads[..., 0])[0], loads)[:, 0]
+    assert hedged.mean() < (equal / least).mean() - 0.005
 
 
 def test_deciders_never_see_what_they_decide_for():

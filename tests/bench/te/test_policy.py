@@ -57,6 +57,13 @@ def test_the_unit_of_load_does_not_matter():
     np.testing.assert_allclose(expected, policy.decide(network, history * 1000), atol=1e-4)
 
 
+def test_the_level_of_load_does_not_matter():
+    dataset = ring_dataset()
+    policy, history = SplitPolicy(ARCHITECTURE, weights_of()), dataset.history(np.array([30]))
+    expected = policy.decide(dataset.network, history)
+    np.testing.assert_allclose(expected, policy.decide(dataset.network, history * 5), atol=1e-4)
+
+
 def test_permuting_demands_permutes_the_splits():
     dataset = ring_dataset()
     network, order = dataset.network, np.random.default_rng(4).permutation(12)
