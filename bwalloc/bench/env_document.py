@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bwalloc.bench.env_speed import bench_env, peak_memory_mib
+from bwalloc.bench.env_speed import bench_env, peak_memory_mib, reference_cpu_us
 from bwalloc.scenario import load_scenario
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def bench_document(
         "mobile": lambda: _mobile(mobile_python, seconds),
     }
     document: dict[str, Any] = {"env": scenario.slug, "machine": machine()}
+    document["reference_cpu_us"] = reference_cpu_us()
     for name in SECTIONS:
         if name in sections:
             told(name)

@@ -25,6 +25,8 @@ class Speed:
     threads: int
     compiled: bool
     steps_per_s: float
+    cpu_us: float
+    """Time of all threads in one env-step: what is left to say where others use the cores too."""
     reference_ratio: float
     """Steps per iteration of `reference_loop_per_s`, measured in the same run."""
 
@@ -52,7 +54,7 @@ def measure(
     state = type(state)(stagger, state.queued_gbit, state.busy_s, state.rates_gbps)
     ask = _ask(scenario, batch)
     state = _advance(simulator, decoder, episodes, state, ask)
-    done, seed, begin = 0, batch, time.perf_counter()
+    done, seed, begin, cpu = 0, batch, time.perf_counter(), time.process_time()
     worlds = WorldsAhead(scenario)
     while time.perf_counter() - begin < seconds:
         state = _advance(simulator, decoder, episodes, state, ask)
@@ -63,8 +65,15 @@ def measure(
             state.interval[column], seed = 0, seed + 1
             state.queued_gbit[..., column] = 0
         done += batch
-    rate = done / (time.perf_counter() - begin)
-    return Speed(batch, threads, compiled, rate, rate / reference_loop_per_s())
+    rate, cpu_us = done / (time.perf_counter() - begin), 1e6 * (time.process_time() - cpu) / done
+    return Speed(batch, threads, compiled, rate, cpu_us, rate / reference_loop_per_s())
+
+
+def reference_cpu_us(seconds: float = 0.5) -> float:
+    """CPU time of one iteration of the loop of `reference_loop_per_s`."""
+    cpu = time.process_time()
+    done = seconds * reference_loop_per_s(seconds)
+    return 1e6 * (time.process_time() - cpu) / done
 
 
 def bench_env(scenario: Scenario, seconds: float = 3.0) -> list[Speed]:

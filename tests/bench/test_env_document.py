@@ -13,7 +13,8 @@ from bwalloc.scenario import load_scenario
 def test_a_document_holds_the_sections_asked_for_and_the_machine():
     document = bench_document("tiny-edge", ("faces", "mobile"), 0.05)
 
-    assert ["env", "machine", "faces", "mobile", "memory_mib"] == list(document)
+    names = ["env", "machine", "reference_cpu_us", "faces", "mobile", "memory_mib"]
+    assert names == list(document)
     assert json.loads(json.dumps(document)) == document
     faces = [(row["face"], row["num_envs"]) for row in document["faces"]]
     assert [("gym.make", 1), ("gym.make, idle", 1), ("vector", 64), ("vector, idle", 64)] == faces
@@ -48,7 +49,7 @@ def test_the_command_writes_the_document(tmp_path, capsys):
     path = tmp_path / "speed.json"
 
     assert 0 == main(["bench", "env", "tiny-edge", "--section", "mobile", "--json", str(path)])
-    assert {"env", "machine", "mobile", "memory_mib"} == set(json.loads(path.read_text()))
+    assert {"env", "machine", "mobile"} < set(json.loads(path.read_text()))
     assert "peak memory" in capsys.readouterr().out
 
 
