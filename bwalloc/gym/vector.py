@@ -99,7 +99,7 @@ class CloudEdgeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
             msg = f"reset_mask: got shape {mask.shape}, expected ({self.num_envs},) with a True."
             raise BwallocError(msg)
         columns = np.flatnonzero(mask)
-        for column, number in zip(columns, _seeds(seed, columns), strict=True):
+        for column, number in zip(columns, _seeds(seed, columns, self.num_envs), strict=True):
             if number is not None:
                 self.generators[column] = np.random.default_rng(number)
                 chosen = number
@@ -202,7 +202,7 @@ class CloudEdgeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
             mine = [column for column in lane.columns.tolist() if column in chosen]
             if not mine:
                 continue
-            lane.fit(scenarios[mine[0]], self.scenario)
+            lane.fit(scenarios[mine[0]], len(mine), self.threads)
             worlds = [self._world(scenarios[column], chosen[column]) for column in mine]
             lane.engine.restart(np.array(mine) - lane.columns[0], worlds)
         for column in columns:
@@ -262,17 +262,21 @@ class Lane:
         """Hold both."""
         self.columns, self.engine = columns, engine
 
-    def fit(self, scenario: Scenario, usual: Scenario) -> None:
-        """Rebuild the engine where an episode of its own network begins."""
+    def fit(self, scenario: Scenario, beginning: int, threads: int) -> None:
+        """Rebuild the engine where episodes of another scenario begin, in so many columns.
+
+        Raises:
+            BwallocError: Other columns go on with the scenario there was.
+        """
         if scenario.digest == self.engine.scenario.digest:
             return
-        if len(self.columns) > 1:
+        if beginning < len(self.columns):
             msg = (
-                "reset(options={'overrides': ...}) changes one network that all episodes of "
-                f"'{usual.slug}' share; pass overrides to gym.make_vec instead."
+                "reset(options={'overrides': ..., 'reset_mask': ...}): the episodes of a batch "
+                "share one network; begin all of them, or pass overrides to gym.make_vec."
             )
             raise BwallocError(msg)
-        self.engine = Engine(scenario, 1)
+        self.engine = Engine(scenario, len(self.columns), threads=threads)
 
 
 _MOVING = ("generators", "choices", "coming")
@@ -290,15 +294,26 @@ def _joined(infos: list[dict[str, Any]]) -> dict[str, Any]:
     return joined
 
 
-def _seeds(seed: int | Sequence[int | None] | None, columns: np.ndarray) -> list[int | None]:
+def _seeds(
+    seed: int | Sequence[int | None] | None, columns: np.ndarray, num_envs: int
+) -> list[int | None]:
+    """The seed of each column that begins; a list holds one for each, or one for every column."""
     if seed is None:
         return [None] * len(columns)
     if isinstance(seed, int | np.integer):
-        return [int(seed) + place for place in range(len(columns))]
-    if len(seed) < len(columns):
+        return [_checked_seed(int(seed) + place) for place in range(len(columns))]
+    if len(seed) not in (num_envs, len(columns)):
         msg = f"seed: got {len(seed)} numbers, expected one for each of {len(columns)} episodes."
         raise BwallocError(msg)
-    return [seed[int(column)] for column in columns] if len(seed) > max(columns) else list(seed)
+    chosen = [seed[int(column)] for column in columns] if len(seed) == num_envs else seed
+    return [_checked_seed(number) for number in chosen]
+
+
+def _checked_seed(seed: object) -> int | None:
+    if seed is None or (isinstance(seed, int | np.integer) and seed >= 0):
+        return None if seed is None else int(seed)
+    msg = f"seed: got {seed!r}, expected a whole number from 0, or None."
+    raise BwallocError(msg)
 
 
 def _checked_mode(mode: AutoresetMode | str) -> AutoresetMode:

@@ -100,6 +100,37 @@ def test_seeds_decide_the_episodes_after_the_first_too():
     np.testing.assert_array_equal(seen[0], seen[1])
 
 
+@pytest.mark.parametrize("num_envs", [1, 3])
+def test_overrides_of_a_reset_hold_until_its_episodes_end(num_envs):
+    batch = make(num_envs=num_envs).unwrapped
+    batch.reset(seed=0)
+    options = {"overrides": {"surge.scale": 2.0}}
+    batch.reset(seed=0, options=options)
+    alone = gymnasium.make("bwalloc/TinyEdge-v1", overrides=SHORT).unwrapped
+    alone.reset(seed=0, options=options)
+    digests = []
+    for actions in actions_of(batch, 41):
+        digests.append(batch.lanes[0].engine.scenario.digest)
+        batch.step(actions)
+
+    assert 40 * [alone.engine.scenario.digest] + [batch.scenario.digest] == digests
+
+
+def test_overrides_for_a_part_of_a_batch_are_refused():
+    batch = make()
+    batch.reset(seed=0)
+    options = {"overrides": {"surge.scale": 2.0}, "reset_mask": np.array([True, False, False])}
+
+    with pytest.raises(BwallocError, match="share one network; begin all of them"):
+        batch.reset(seed=0, options=options)
+
+
+@pytest.mark.parametrize("seed", [-1, [0, 1, -1], [0, 1, 2.5], [0, 1], [0, 1, 2, 3]])
+def test_seeds_that_make_no_sense_are_refused(seed):
+    with pytest.raises(BwallocError, match="seed: got"):
+        make().reset(seed=seed)
+
+
 def test_set_state_goes_back():
     batch = make().unwrapped
     batch.reset(seed=0)
