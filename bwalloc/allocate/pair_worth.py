@@ -117,8 +117,7 @@ def pairs_of(
     """
     pair, first = _grouped(network)
     law = network.law
-    until = np.where(np.isinf(law.value_until), 1.0, law.value_until)
-    share = np.clip(np.diff(until, axis=1, prepend=0.0), 0.0, None)
+    share = law.piece_share
     seconds = np.minimum(network.demands.deadline_s, network.interval_s)
     besides = law.expiry_usd_per_gbit + law.late_usd_per_gbit_s * seconds + stall_usd_per_gbit
     value = law.value_usd_per_gbit + besides[:, None]

@@ -60,7 +60,8 @@ class ValueLp:
         self._set_rows(bound, np.full(bound.size, -np.inf), room)
         columns = np.arange(self.horizon)[:, None] * self.width + len(self.exists)
         columns = (columns + np.arange(len(self.pieces))).ravel()
-        upper = (offered[:, self.pieces[:, 0]] * self._piece_width()).ravel()
+        share = self.law.piece_share[self.pieces[:, 0], self.pieces[:, 1]]
+        upper = (offered[:, self.pieces[:, 0]] * share).ravel()
         self.model.changeColsBounds(columns.size, columns, np.zeros(columns.size), upper)
         self.model.run()
         if self.model.getModelStatus() != highspy.HighsModelStatus.kOptimal:
@@ -73,12 +74,6 @@ class ValueLp:
     def _set_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
         change: Any = self.model.changeRowsBounds  # pyright: ignore[reportAttributeAccessIssue]
         change(rows.size, rows, lower, upper)
-
-    def _piece_width(self) -> np.ndarray:
-        """Share of the load each piece covers; endless last pieces cover whatever is left."""
-        until = np.where(np.isinf(self.law.value_until), 1.0, self.law.value_until)
-        width = np.diff(until, axis=1, prepend=0.0)
-        return width[self.pieces[:, 0], self.pieces[:, 1]]
 
     def _model(self) -> highspy.Highs:
         entries = [self._entries(step) for step in range(self.horizon)]

@@ -39,10 +39,14 @@ class ValueLaw:
         return self.value_usd_per_gbit - following
 
     @property
-    def whole_usd_per_gbit(self) -> np.ndarray:
-        """Mean value of a Gbit where everything that arrives is served; (demands,)."""
-        until = np.minimum(np.nan_to_num(self.value_until, posinf=1.0), 1.0)
-        return (self.value_usd_per_gbit * np.diff(until, axis=1, prepend=0.0)).sum(1)
+    def piece_share(self) -> Float[np.ndarray, "demands pieces"]:
+        """Share of what arrives that each piece pays for where all is served; 1 in all."""
+        return np.diff(np.minimum(self.value_until, 1.0), axis=1, prepend=0.0)
+
+    @property
+    def whole_usd_per_gbit(self) -> Float[np.ndarray, " demands"]:
+        """Mean value of a Gbit where everything that arrives is served."""
+        return (self.value_usd_per_gbit * self.piece_share).sum(1)
 
     @property
     def is_curved(self) -> np.ndarray:

@@ -113,9 +113,7 @@ class Observer:
         self.interval_s = network.interval_s
         self.exists = network.tunnels.exists
         self.paths = Incidence(network.flat_hops, network.n_links)
-        law = network.law
-        until = np.minimum(np.nan_to_num(law.value_until, posinf=1.0), 1.0)
-        value = (law.value_usd_per_gbit * np.diff(until, axis=1, prepend=0.0)).sum(1)
+        value = network.law.whole_usd_per_gbit
         self.value = _column(np.maximum(value, 1e-12))
         deadline = np.minimum(network.demands.deadline_s, 1e9) / network.interval_s
         budget_ms = np.minimum(network.demands.budget_ms, 1e9)[:, None]

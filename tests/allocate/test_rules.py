@@ -38,7 +38,7 @@ def test_a_batch_decides_as_each_episode_alone(name, setting):
     scenario, worlds, history = setting
     together = play(scenario, make_rule(name, scenario.network, history, {}), worlds)
     alone = play(scenario, make_rule(name, scenario.network, history, {}), worlds[1:2])
-    assert alone.net_usd[0] == pytest.approx(together.net_usd[1], rel=2e-3)
+    assert alone.net_usd[0] == pytest.approx(together.net_usd[1], rel=1e-5)
 
 
 def test_the_constant_allocator_without_an_action_is_the_forecast(setting):
