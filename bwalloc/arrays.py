@@ -7,10 +7,13 @@ The batch is the LAST axis everywhere: gathering links or tunnels then copies wh
 from __future__ import annotations
 
 import sys
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
 
+MOST_CELLS = 4_000_000
+"""Tunnels times resources up to which an incidence is also kept as a matrix (16 MB)."""
 Array: TypeAlias = Any
 """A `numpy.ndarray` or a `torch.Tensor`."""
 
@@ -59,6 +62,8 @@ class Incidence:
         shape = list(values.shape)
         shape[axis] = self.n_resources
         if namespace(values) is np:
+            if self._is_single(values, axis):
+                return (values[..., 0] @ self._matrix)[..., None]
             out = np.zeros(shape, values.dtype)
             if len(self._starts):
                 taken = values.take(self.entry_tunnel, axis)
@@ -75,6 +80,8 @@ class Incidence:
         The transpose of `total`.
         """
         if namespace(values) is np:
+            if self._is_single(values, axis):
+                return (values[..., 0] @ self._matrix.T)[..., None]
             shape = list(values.shape)
             shape[axis] = 1
             padded = np.concatenate([values, np.zeros(shape, values.dtype)], axis)
@@ -100,6 +107,18 @@ class Incidence:
         least = padded[hops].amin(1)
         return torch.where(torch.isinf(least), torch.zeros_like(least), least)
 
+    def _is_single(self, values: np.ndarray, axis: int) -> bool:
+        """Whether a product with a matrix beats loops: many channels of one episode."""
+        is_small = len(self.hops) * self.n_resources <= MOST_CELLS
+        return axis == 1 and values.ndim == 3 and values.shape[2] == 1 and is_small
+
+    @cached_property
+    def _matrix(self) -> np.ndarray:
+        """1 where a tunnel crosses a resource, float32 (tunnels, resources)."""
+        matrix = np.zeros((len(self.hops), self.n_resources), np.float32)
+        matrix[self.entry_tunnel, self.entry_resource] = 1.0
+        return matrix
+
     def _tensors(self, values: Array) -> tuple[Any, Any, Any]:
         torch = namespace(values)
         if values.device not in self._on_device:
@@ -120,6 +139,13 @@ def silu(values: Array) -> Array:
     if xp is not np:
         return xp.nn.functional.silu(values)
     return values * (np.float32(0.5) + np.float32(0.5) * np.tanh(np.float32(0.5) * values))
+
+
+def short_sum(values: Array, axis: int) -> Array:
+    """Sum over an axis of a few entries, where NumPy's own is slow if the batch is 1."""
+    if namespace(values) is not np:
+        return values.sum(axis)
+    return sum(values.take(place, axis) for place in range(values.shape[axis]))
 
 
 def stacked(rows: list[Array]) -> Array:

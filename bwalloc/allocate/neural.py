@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bwalloc.allocate.correction import PARTS
-from bwalloc.arrays import Array, Incidence, joined, like, namespace, silu
+from bwalloc.arrays import Array, Incidence, joined, like, namespace, short_sum, silu
 from bwalloc.observe import TABLES
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Graph:
         self.exists = exists[None, :, :, None]
         self.per_demand = 1.0 / self.exists.sum(2).clip(1)
         is_real = xp.amax(exists, 1)
-        self.share = (is_real / is_real.sum().clip(1))[None, :, None]
+        self.share = (is_real / is_real.sum().clip(1))[None, None]
 
     @classmethod
     def of(cls, network: Network) -> Graph:
@@ -84,7 +84,7 @@ class Graph:
     def to_demands(self, tunnels: Array) -> Array:
         """Mean over the tunnels of each demand."""
         by_demand = tunnels.reshape(len(tunnels), *self.shape, -1) * like(self.exists, tunnels)
-        return by_demand.sum(2) * like(self.per_demand, tunnels)
+        return short_sum(by_demand, 2) * like(self.per_demand, tunnels)
 
     def repeated(self, demands: Array) -> Array:
         """Each demand's row once per tunnel."""
@@ -95,7 +95,7 @@ class Graph:
 
     def mean(self, demands: Array) -> Array:
         """Mean over all demands, as one row."""
-        return (demands * like(self.share, demands)).sum(1)[:, None]
+        return like(self.share, demands) @ demands
 
 
 def layer_shapes(
