@@ -160,9 +160,11 @@ class SplitTrainer:
         loss = self._normalised(self.weights(), self.windows, order[: settings.batch]).mean()
         self.optimiser.zero_grad()
         loss.backward()
+        norm = loss.detach()
         if self.layers:
-            torch.nn.utils.clip_grad_norm_(self.layers.parameters(), settings.clip_norm)
-        self.optimiser.step()
+            norm = torch.nn.utils.clip_grad_norm_(self.layers.parameters(), settings.clip_norm)
+        if torch.isfinite(norm):
+            self.optimiser.step()
         self.updates += 1
         kept = min(settings.memory, self.updates / (self.updates + 10))
         for name, value in self.weights().items():
