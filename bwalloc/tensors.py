@@ -15,7 +15,7 @@ Tensors = dict[str, np.ndarray]
 
 def tensors_to_bytes(tensors: Mapping[str, np.ndarray]) -> bytes:
     """The file that holds `tensors`; the same for the same arrays."""
-    return save({name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)})
+    return save({name: np.asarray(tensors[name], order="C") for name in sorted(tensors)})
 
 
 def tensors_from_bytes(data: bytes, where: str) -> Tensors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -18,13 +19,13 @@ from bwalloc.learn.unroll import Unroll
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
-
     from bwalloc.learn.recipe import Recipe
     from bwalloc.scenario import Scenario
 
 CRITIC_RATE = 1e-3
 """Learning rate of the critic."""
+NEXT = "episodes/next"
+"""In a checkpoint, the seed of the next episode."""
 
 
 class ApgTrainer:
@@ -103,8 +104,9 @@ class ApgTrainer:
         return policy.numpy()
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """Weights and moments of policy and critic."""
+        """Weights and moments of policy and critic, and which episodes are used up."""
         saved = modules_to_arrays(self._modules(), {"policy": self.optimiser})
+        saved[NEXT] = np.array(self.unroll.next_seed)
         if self.critic:
             saved |= modules_to_arrays({"critic": self.critic}, {"critic": self.critic_optimiser})
         return saved
@@ -116,8 +118,8 @@ class ApgTrainer:
             optimisers = {"critic": self.critic_optimiser}
             arrays_to_modules(tensors, {"critic": self.critic}, optimisers)
         self.steps = steps
-        played = steps // self.scenario.timing.intervals + self.recipe.apg.batch
-        self.unroll = self._episodes(first_seed(self.recipe.seed) + played)
+        beyond = first_seed(self.recipe.seed) + steps  # where an early checkpoint does not say
+        self.unroll = self._episodes(int(tensors.get(NEXT, beyond)))
 
     def _modules(self) -> dict[str, torch.nn.Module]:
         return {"policy": self.network, "averaged": self.averaged}
@@ -132,10 +134,10 @@ class ApgTrainer:
     def _play(self) -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
         money: list[torch.Tensor] = []
         seen: list[dict[str, torch.Tensor]] = []
-        is_counted = self.unroll.is_counted
         for _ in range(self.recipe.apg.cut):
             features = {kind: rows.detach() for kind, rows in self.unroll.features().items()}
             seen.append(features)
+            is_counted = self.unroll.is_counted
             money.append(self.unroll.step(self.network(features, self.graph)) * is_counted)
         return money, seen
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -159,19 +160,27 @@ def read_recipe(path: Path) -> Recipe:
 
 def recipe_toml(recipe: Recipe) -> str:
     """The recipe as a file: the sections that its algorithm reads."""
-    whole = recipe.model_dump(by_alias=True, exclude={"source"})
-    lines = [f"{key} = {_literal(value)}" for key, value in whole.items() if not _is_table(value)]
-    for name in ("network", "validation", recipe.algorithm):
-        lines += ["", f"[{name}]"]
-        lines += [f"{key} = {_literal(v)}" for key, v in whole[name].items() if key != "source"]
+    lines: list[str] = []
+    section = ""
+    for key, value in flat(recipe).items():
+        table, _, name = key.rpartition(".")
+        if table != section:
+            section = table
+            lines += ["", f"[{table}]"]
+        lines.append(f"{name} = {_literal(value)}")
     return "\n".join(lines) + "\n"
 
 
-def _is_table(value: Any) -> bool:
-    return isinstance(value, dict)
+def flat(recipe: Recipe) -> dict[str, Any]:
+    """Everything a run follows from by dotted key; sections of other algorithms are left out."""
+    whole = recipe.model_dump(by_alias=True)
+    keys = {key: value for key, value in whole.items() if not isinstance(value, dict)}
+    for section in ("network", "validation", recipe.algorithm):
+        keys |= {f"{section}.{key}": value for key, value in whole[section].items()}
+    return {key: value for key, value in keys.items() if key.rpartition(".")[2] != "source"}
 
 
 def _literal(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bwalloc.allocate.learned import Policy
 from bwalloc.errors import BwallocError, RecipeError
 from bwalloc.files import write_atomically
-from bwalloc.learn.recipe import Recipe, read_recipe, recipe_toml
+from bwalloc.learn.recipe import Recipe, flat, read_recipe, recipe_toml
 from bwalloc.tensors import Tensors, tensors_from_bytes, tensors_to_bytes
 
 if TYPE_CHECKING:
@@ -144,12 +144,11 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _check_same(found: Recipe, wanted: Recipe, path: Path) -> None:
-    if found == wanted:
-        return
-    known, asked = found.model_dump(), wanted.model_dump()
-    key = next(name for name in known if known[name] != asked[name])
-    msg = (
-        f"'{path}' holds a run of another recipe ({key}: {known[key]}, now {asked[key]}). "
-        "Name another --out, or train on with the same options."
-    )
-    raise RecipeError(msg)
+    known, asked = flat(found), flat(wanted)
+    for key in dict.fromkeys([*known, *asked]):
+        if known.get(key) != asked.get(key):
+            msg = (
+                f"'{path}' holds a run of another recipe ({key}: {known.get(key)}, now "
+                f"{asked.get(key)}). Name another --out, or train on with the same options."
+            )
+            raise RecipeError(msg)

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -26,6 +26,9 @@ LEARNERS = ("torch", "stable-baselines3")
 SMOOTHED = 50
 """Updates averaged for the money of training that is shown."""
 SAVE_EVERY_S = 30.0
+STEPS = "steps"
+"""In the arrays of a checkpoint too: a kill between its two files must not part steps and weights.
+"""
 
 
 class Trainer(Protocol):
@@ -132,8 +135,9 @@ class _Session:
         self.before_s = 0.0
         saved = folder.load()
         if saved:
-            trainer.resume(saved[0], int(saved[1]["steps"]))
-            self.before_s = float(saved[1]["seconds"])
+            tensors, state = saved
+            trainer.resume(tensors, int(tensors[STEPS] if STEPS in tensors else state[STEPS]))
+            self.before_s = float(state["seconds"])
         self.begin = time.monotonic()
 
     def run(self) -> None:
@@ -180,8 +184,9 @@ class _Session:
         return self.folder.report(steps, seconds, self._train_usd_per_h(), score)
 
     def _save(self) -> None:
-        state: dict[str, Any] = {"steps": self.trainer.steps, "seconds": self._seconds()}
-        self.folder.save(self.trainer.tensors(), state)
+        steps = self.trainer.steps
+        tensors = {**self.trainer.tensors(), STEPS: np.array(steps)}
+        self.folder.save(tensors, {STEPS: steps, "seconds": self._seconds()})
 
     def _tell(self, point: Point | None) -> None:
         self.listener(

@@ -9,13 +9,14 @@ torch = pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
 import numpy as np  # noqa: E402
 
 from bwalloc.allocate.learned import Learned, Policy  # noqa: E402
-from bwalloc.learn.apg import ApgTrainer  # noqa: E402
+from bwalloc.learn.apg import NEXT, ApgTrainer  # noqa: E402
 from bwalloc.learn.critic import td_lambda  # noqa: E402
 from bwalloc.learn.recipe import recipe_from  # noqa: E402
 from bwalloc.learn.unroll import Unroll  # noqa: E402
 from bwalloc.learn.validation import Validation  # noqa: E402
 from bwalloc.scenario import draw_world, load_scenario  # noqa: E402
 from bwalloc.sim.play import play  # noqa: E402
+from bwalloc.tensors import tensors_from_bytes, tensors_to_bytes  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +79,41 @@ def test_a_checkpoint_brings_back_weights_moments_and_fresh_episodes(scenario):
         trainer.update(0.0)
     other.resume(trainer.tensors(), trainer.steps)
     ours, theirs = trainer.tensors(), other.tensors()
+    used, after = int(ours.pop(NEXT)), int(theirs.pop(NEXT))
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
     assert other.steps == 3 * 8 * 5
-    assert other.unroll.next_seed > trainer.unroll.next_seed
+    assert used + 8 == after
+
+
+def test_a_checkpoint_on_disk_trains_on_as_one_in_memory(scenario):
+    trainer, *others = (ApgTrainer(scenario, recipe(critic=True)) for _ in range(3))
+    for _ in range(2):
+        trainer.update(0.0)
+    kept = trainer.tensors()
+    read = tensors_from_bytes(tensors_to_bytes(kept), "here")
+    for other, tensors in zip(others, (kept, read), strict=True):
+        other.resume(tensors, trainer.steps)
+        other.update(0.5)
+    one, same = (other.tensors() for other in others)
+
+    assert all(np.array_equal(one[name], same[name]) for name in one)
+    assert not np.array_equal(
+        kept["averaged/weights/module.layers.demand/out/weight"],
+        one["averaged/weights/module.layers.demand/out/weight"],
+    )
+
+
+def test_only_intervals_after_the_warm_up_count_wherever_the_cut_falls(scenario):
+    trainer = ApgTrainer(scenario, recipe(batch=1, cut=7))
+    counted = [bool(money.any()) for _ in range(5) for money in played(trainer)]
+
+    assert 30 * [False] + 5 * [True] == counted
+
+
+def played(trainer):
+    money, _ = trainer._play()
+    trainer.unroll.detach()
+    return money
 
 
 @pytest.mark.slow
