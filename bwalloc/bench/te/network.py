@@ -14,32 +14,6 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
 
-class MatrixIncidence(Incidence):
-    """An incidence that sums single columns by a matrix product, on NumPy.
-
-    Sums over segments are short loops when the batch is 1; up to some thousands of tunnels one
-    product of a dense matrix is faster.
-    """
-
-    def __init__(self, hops: np.ndarray, n_resources: int) -> None:
-        """Lay the entries out as a matrix, (tunnels, resources)."""
-        super().__init__(hops, n_resources)
-        self.matrix = np.zeros((len(self.hops), n_resources), np.float32)
-        self.matrix[self.entry_tunnel, self.entry_resource] = 1.0
-
-    def total(self, values: Array, axis: int = 0) -> Array:
-        """Sum over the tunnels that cross each resource."""
-        if axis == 1 and values.shape[2:] == (1,) and namespace(values) is np:
-            return (values[..., 0] @ self.matrix)[..., None]
-        return super().total(values, axis)
-
-    def spread(self, values: Array, axis: int = 0) -> Array:
-        """Sum over the resources that each tunnel crosses."""
-        if axis == 1 and values.shape[2:] == (1,) and namespace(values) is np:
-            return (values[..., 0] @ self.matrix.T)[..., None]
-        return super().spread(values, axis)
-
-
 @dataclass(frozen=True, slots=True)
 class SplitNetwork:
     """Links, and the tunnels each demand may be split over.
@@ -65,7 +39,7 @@ class SplitNetwork:
     def __post_init__(self) -> None:
         """Derive the incidence and the graph from the hops."""
         flat = self.hops.reshape(-1, self.hops.shape[2])
-        object.__setattr__(self, "crosses", MatrixIncidence(flat, len(self.capacity_gbps)))
+        object.__setattr__(self, "crosses", Incidence(flat, len(self.capacity_gbps)))
         graph = Graph(self.crosses, self.exists.astype(np.float32))
         object.__setattr__(self, "graph", graph)
 
