@@ -8,7 +8,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bwalloc.gym.registration import register_environments
+from bwalloc.interrupt import quiet_command
+
+quiet_command()  # before the imports that take time
+
+from bwalloc.gym.registration import register_environments  # noqa: E402
 
 if TYPE_CHECKING:
     from bwalloc.allocate import make_allocator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,8 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
-from bwalloc.errors import unknown_name
+from bwalloc.cli.exit_codes import BAD_INPUT
+from bwalloc.errors import BwallocError, unknown_name
 from bwalloc.scenario import Scenario, Template, list_scenarios, load_template
 
 COMMANDS = ("list", "show")
@@ -18,8 +20,8 @@ app = App(name="envs", help="List the environments of the catalogue, or show one
 
 @app.default
 @app.command(name="list")
-def show_all(*words: Annotated[str, Parameter(show=False)], envs: Path | None = None) -> None:
-    """List every environment.
+def show_all(*words: Annotated[str, Parameter(show=False)], envs: Path | None = None) -> int:
+    """List every environment; broken files are named below.
 
     Args:
         words: none; a misspelt command lands here.
@@ -29,18 +31,16 @@ def show_all(*words: Annotated[str, Parameter(show=False)], envs: Path | None = 
         remedy = "Use `bwalloc envs list` or `bwalloc envs show NAME`."
         raise unknown_name(kind="command", name=words[0], known=COMMANDS, remedy=remedy)
     table = Table("name", "id", "sites", "links", "demands", "intervals x s", "title", box=None)
+    broken: list[BwallocError] = []
     for name in list_scenarios(envs):
-        template = load_template(name, envs=envs)
-        scenario = template.usual
-        timing = scenario.timing
-        table.add_row(
-            scenario.slug,
-            scenario.id,
-            *_counts(template),
-            f"{timing.intervals} x {timing.interval_s:g}",
-            scenario.title,
-        )
+        try:
+            table.add_row(*_summary(load_template(name, envs=envs)))
+        except BwallocError as error:
+            broken.append(error)
     Console().print(table)
+    for error in broken:
+        print(f"bwalloc: {error}", file=sys.stderr)
+    return BAD_INPUT if broken else 0
 
 
 @app.command(name="show")
@@ -68,6 +68,14 @@ def show_one(name: str, *, envs: Path | None = None, markdown: bool = False) -> 
         )
     console.print(_links(scenario))
     console.print(_demands(scenario))
+
+
+def _summary(template: Template) -> list[str]:
+    """The cells of an environment in the list."""
+    scenario = template.usual
+    timing = scenario.timing
+    length = f"{timing.intervals} x {timing.interval_s:g}"
+    return [scenario.slug, scenario.id, *_counts(template), length, scenario.title]
 
 
 def _counts(template: Template) -> tuple[str, str, str]:

@@ -10,10 +10,9 @@ from cyclopts.exceptions import CycloptsError
 
 import bwalloc
 from bwalloc.cli.command import running
+from bwalloc.cli.exit_codes import BAD_INPUT, INTERRUPTED
 from bwalloc.errors import BwallocError
 
-BAD_INPUT = 2
-INTERRUPTED = 130
 LESS = "ask for fewer episodes, intervals, substeps or demands."
 
 app = App(

@@ -1,7 +1,7 @@
 """`bwalloc envs` on environments with one network, and on those that draw one per episode."""
 
 from bwalloc.cli import main
-from bwalloc.scenario import load_scenario
+from bwalloc.scenario import find, load_scenario
 
 
 def test_the_list_says_how_large_drawn_networks_may_be(capsys, monkeypatch):
@@ -25,3 +25,21 @@ def test_a_drawn_environment_is_shown_by_one_of_its_networks(capsys, monkeypatch
     assert all(name in shown for name in (*network.links.name, *network.demands.name))
     assert 0 == main(["envs", "show", "tiny-edge"])
     assert "draws" not in capsys.readouterr().out
+
+
+def test_a_broken_file_is_named_and_the_others_are_listed(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "200")
+    text = find("tiny-edge").read_text()
+    (tmp_path / "mine.toml").write_text(text)
+    (tmp_path / "broken.toml").write_text(
+        text.replace("capacity_gbps = 12.0", "capacity_gbps = -1")
+    )
+    code = main(["envs", "list", "--envs", str(tmp_path)])
+    shown = capsys.readouterr()
+
+    assert 2 == code
+    assert {"mine", "tiny-edge", "metro-inference"} <= set(shown.out.split())
+    (line,) = shown.err.splitlines()
+    assert line.startswith("bwalloc: ")
+    assert "broken.toml" in line
+    assert "capacity_gbps" in line

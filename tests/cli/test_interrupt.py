@@ -56,6 +56,30 @@ def test_earlier_results_stay_where_nothing_was_finished(tmp_path, capsys, monke
     assert "{}" == before.read_text()
 
 
+IMPORTING = """
+import sys
+
+class Pressed:
+    def find_spec(self, name, *_):
+        if name == "bwalloc.gym.registration":
+            raise KeyboardInterrupt
+
+sys.argv[0] = {program!r}
+sys.meta_path.insert(0, Pressed())
+import bwalloc.cli
+"""
+
+
+@pytest.mark.parametrize(("program", "is_quiet"), [("/bin/bwalloc", True), ("train.py", False)])
+def test_only_the_command_is_quiet_while_it_imports(program, is_quiet):
+    code = IMPORTING.format(program=program)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert run.returncode in (-signal.SIGINT, 130)
+    assert is_quiet == (run.stderr == "bwalloc: interrupted\n")
+    assert is_quiet == ("Traceback" not in run.stderr)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs process groups")
 @pytest.mark.slow
 def test_processes_end_at_once_and_silently():
