@@ -13,17 +13,20 @@ PACKAGES = ("bwalloc", "numpy", "highspy", "networkx", "numba")
 
 
 def commit() -> str | None:
-    """The commit of the checkout this runs from, or None."""
+    """The commit of the checkout this runs from, or None.
+
+    A package installed into a folder of somebody else's checkout has none: git does not track it.
+    """
+    file = Path(__file__)
     try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        _git("ls-files", "--error-unmatch", file.name, folder=file.parent)
+        return _git("rev-parse", "HEAD", folder=file.parent)
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def _git(*words: str, folder: Path) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 

@@ -12,13 +12,13 @@ from bwalloc.bench.players import LEGACY, players
 from bwalloc.bench.pool import Task, run_tasks
 from bwalloc.bench.tasks import Setting
 from bwalloc.errors import BwallocError, unknown_name
-from bwalloc.scenario import SPLITS
+from bwalloc.scenario import SPLITS, trace_statistics
 from bwalloc.sim.play import Played
 
-CLAIRVOYANT = "clairvoyant"
 if TYPE_CHECKING:
     from bwalloc.allocate.clairvoyant import Plan
 
+CLAIRVOYANT = "clairvoyant"
 Progress = Callable[[str, int, int], None]
 
 
@@ -93,6 +93,7 @@ def check(
         raise BwallocError(msg)
     tasks.forget(setting)
     scenario = tasks.scenario_of(setting)
+    trace_statistics(scenario)  # refuses traces that are too short
     check_constants(scenario.tuned, scenario.slug)
     return players(allocators, scenario.id)
 
@@ -106,14 +107,16 @@ def _play_all(
     work: list[Task] = [(tasks.run_allocator, name) for name in rules]
     work += [(tasks.run_plan, seed) for seed in setting.seeds]
     plans: dict[int, Plan] = {}
-    for done, (task, value) in enumerate(run_tasks(setting, work, jobs), start=1):
-        if isinstance(task, int):
-            plans[task] = value
-            result.bound_usd_per_h[task] = value.bound_usd_per_h
+    for done, (rule_or_seed, found) in enumerate(run_tasks(setting, work, jobs), start=1):
+        if isinstance(rule_or_seed, int):
+            plans[rule_or_seed] = found
+            result.bound_usd_per_h[rule_or_seed] = found.bound_usd_per_h
+            what = f"plan {rule_or_seed}"
         else:
-            result.played[task], result.decide_ms[task] = value
+            result.played[rule_or_seed], result.decide_ms[rule_or_seed] = found
+            what = rule_or_seed
         if progress:
-            progress(f"plan {task}" if isinstance(task, int) else task, done, len(work))
+            progress(what, done, len(work))
     if CLAIRVOYANT in names:
         ordered = [plans[seed] for seed in setting.seeds]
         result.played[CLAIRVOYANT] = tasks.run_clairvoyant(setting, ordered)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from bwalloc.allocate import CLASSICAL, REFERENCES, make_rule
 from bwalloc.errors import unknown_name
-from bwalloc.serve import Bundle, agents_for, find_agent, list_agents, load_bundle
+from bwalloc.serve import agents_for, list_agents, load_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,15 +15,18 @@ if TYPE_CHECKING:
     from bwalloc.allocate import Rule
     from bwalloc.observe import History
     from bwalloc.scenario import Scenario
+    from bwalloc.serve import Bundle
 
 LEGACY = "static-peak"
 """Runs in every comparison: regret is measured from it."""
 RULES = (*CLASSICAL, *REFERENCES)
 REMEDY = "See docs, 'Allocators', and agents/README.md, or give the path of an exported agent."
+_BUNDLES: dict[str, Bundle] = {}
+"""Agents of the last comparison in this process."""
 
 
 def players(chosen: Sequence[str] | None, environment: str) -> list[str]:
-    """Names of all who play, in the order of a table.
+    """Names of all who play, in the order of a table; agents are read and checked anew.
 
     Args:
         chosen: names of rules and agents, paths of agents; by default all rules, and the agents
@@ -33,15 +35,16 @@ def players(chosen: Sequence[str] | None, environment: str) -> list[str]:
 
     Raises:
         UnknownNameError: There is no such rule or agent.
-        BundleError: A path holds no agent.
+        BundleError: A path holds no agent, or a broken one.
     """
     wanted = [*RULES, *agents_for(environment)] if chosen is None else [LEGACY, *chosen]
     agents = [name for name in dict.fromkeys(wanted) if name not in RULES]
+    _BUNDLES.clear()
     for name in agents:
         if not _is_path(name) and name not in list_agents():
             known = [*RULES, *list_agents()]
             raise unknown_name(kind="allocator", name=name, known=known, remedy=REMEDY)
-        find_agent(name)
+        _BUNDLES[name] = load_bundle(name)
     return [*(name for name in RULES if name in wanted), *agents]
 
 
@@ -54,12 +57,9 @@ def make_player(name: str, scenario: Scenario, history: Callable[[], History]) -
     """The rule or agent of that name; `history` is asked only for what rules are made from."""
     if name in RULES:
         return make_rule(name, scenario.network, history(), scenario.tuned)
-    return _bundle(name).rule(scenario.network)
-
-
-@lru_cache(maxsize=16)
-def _bundle(name: str) -> Bundle:
-    return load_bundle(name)
+    if name not in _BUNDLES:
+        _BUNDLES[name] = load_bundle(name)
+    return _BUNDLES[name].rule(scenario.network)
 
 
 def _is_path(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,12 @@ from bwalloc.bench.compare import Comparison
 from bwalloc.bench.players import LEGACY, kind_of
 from bwalloc.bench.tasks import scenario_of
 from bwalloc.provenance import PACKAGES, commit, versions
-from bwalloc.sim.play import Played
+from bwalloc.scenario import trace_statistics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bwalloc.sim.play import Played
 
 
 def summarise(comparison: Comparison) -> dict[str, Any]:
@@ -25,6 +30,7 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
     return {
         "env": scenario.slug,
         "split": comparison.setting.split,
+        "input": trace_statistics(scenario),
         "episodes": len(seeds),
         "bound": {"net_usd_per_h": _interval(statistics.mean_interval(bound))},
         "best_classical": best,
@@ -89,16 +95,32 @@ def attainment(played: Played) -> dict[str, float]:
     }
 
 
-def document(command: str, results: list[dict[str, Any]], inputs: dict[str, Any]) -> dict[str, Any]:
-    """The whole document, with what is needed to repeat it."""
+def document(command: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+    """The whole document, with what is needed to repeat it.
+
+    Its `input` holds what is the same in every environment; the mean load of a trace may not be.
+    """
     return {
         "schema": 1,
         "command": command,
         "commit": commit(),
         "versions": versions(*PACKAGES),
-        "input": inputs,
+        "input": _shared_inputs([result["input"] for result in results]),
         "results": results,
     }
+
+
+def _shared_inputs(inputs: Sequence[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Facts of replayed traces by class, but for those in which environments differ."""
+    shared: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys(name for each in inputs for name in each):
+        facts = [each[name] for each in inputs if name in each]
+        shared[name] = {
+            key: value
+            for key, value in facts[0].items()
+            if all(other[key] == value for other in facts)
+        }
+    return shared
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> float:

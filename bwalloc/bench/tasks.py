@@ -60,14 +60,18 @@ class Batch:
 _TEMPLATES: dict[str, Template] = {}
 _TRACED: dict[tuple[str, str], Scenario] = {}
 _HISTORIES: dict[tuple[str, int, int], History] = {}
-KEPT = 64
-"""Traced scenarios, and records of the train split, kept at a time in one process."""
+KEPT = 16
+"""Environments, and scenarios with traces, kept at a time in one process."""
+KEPT_BYTES = 128 << 20
+"""Records of the train split kept at a time in one process; that of metro-inference has 10 MiB."""
 
 
 def template_of(setting: Setting) -> Template:
     """Read the environment of a setting once per process."""
     if setting.key() not in _TEMPLATES:
         template = load_template(setting.env, overrides=setting.overrides, envs=setting.envs)
+        if len(_TEMPLATES) >= KEPT:
+            _forget_oldest(_TEMPLATES)
         _TEMPLATES[setting.key()] = template
     return _TEMPLATES[setting.key()]
 
@@ -90,7 +94,9 @@ def scenario_of(setting: Setting, seed: int | None = None) -> Scenario:
         scenario = untraced
         for traffic_class, path in setting.traces.items():
             scenario = with_trace(scenario, traffic_class, Path(path), setting.columns)
-        _keep(_TRACED, key, scenario)
+        if len(_TRACED) >= KEPT:
+            _forget_oldest(_TRACED)
+        _TRACED[key] = scenario
     return _TRACED[key]
 
 
@@ -108,15 +114,19 @@ def history_of(scenario: Scenario) -> History:
     """The record of the train split."""
     key = (scenario.digest, scenario.workload.entropy, scenario.record_episodes)
     if key not in _HISTORIES:
-        worlds = train_worlds(scenario)
-        _keep(_HISTORIES, key, measured(worlds, scenario.timing.interval_s))
+        record = measured(train_worlds(scenario), scenario.timing.interval_s)
+        _HISTORIES[key] = record
+        while len(_HISTORIES) > 1 and sum(map(_bytes_of, _HISTORIES.values())) > KEPT_BYTES:
+            _forget_oldest(_HISTORIES)
     return _HISTORIES[key]
 
 
-def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
-    while len(kept) >= KEPT:
-        kept.pop(next(iter(kept)))
-    kept[key] = value
+def _bytes_of(record: History) -> int:
+    return record.log.load_gbps.nbytes
+
+
+def _forget_oldest(kept: dict[Any, Any]) -> None:
+    kept.pop(next(iter(kept)))
 
 
 def run_allocator(setting: Setting, name: str) -> tuple[Played, dict[str, float]]:

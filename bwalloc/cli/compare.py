@@ -18,11 +18,9 @@ from bwalloc.bench.players import LEGACY
 from bwalloc.bench.summary import document, summarise
 from bwalloc.bench.tasks import Setting, scenario_of
 from bwalloc.cli.command import command_line
+from bwalloc.cli.exit_codes import INTERRUPTED
 from bwalloc.cli.outputs import check_outputs, write_json, writing
 from bwalloc.errors import BwallocError
-from bwalloc.scenario import trace_statistics
-
-INTERRUPTED = 130
 
 
 def run(
@@ -97,11 +95,7 @@ def _publish(comparisons: list[Comparison], json_file: Path | None, report: Path
         print(f"bwalloc: interrupted; finished: {', '.join(kept) or 'nothing'}", file=sys.stderr)
     if not finished:
         return INTERRUPTED
-    command = command_line()
-    inputs: dict[str, Any] = {}
-    for one in finished:
-        inputs.update(trace_statistics(scenario_of(one.setting)))
-    whole = document(command, [summarise(one) for one in finished], inputs)
+    whole = document(command_line(), [summarise(one) for one in finished])
     for result in whole["results"]:
         _print(result)
     if json_file:

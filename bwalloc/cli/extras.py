@@ -21,7 +21,7 @@ def needing(*extras: str) -> Generator[None]:
     try:
         yield
     except ImportError as error:
-        if (error.name or "").startswith("bwalloc"):
+        if error.name is None or error.name.startswith("bwalloc"):
             raise
         wanted = ",".join(extras)
         msg = f"This command needs '{error.name}': pip install 'bwalloc[{wanted}]'."

@@ -132,7 +132,7 @@ def input_statistics(trace: RequestTrace, spec: InferenceSpec | KvTransferSpec) 
     windows = int(trace.duration_s // WINDOW_S)
     if windows < 2:
         msg = (
-            f"Trace {trace.sha256[:12]}: lasts {trace.duration_s:g} s, must be 20 s or more. "
+            f"{trace.title}: lasts {trace.duration_s:g} s, must be {2 * WINDOW_S:g} s or more. "
             "Use a longer trace."
         )
         raise TraceError(msg)
@@ -168,9 +168,10 @@ def _rows_of(trace: RequestTrace, start_s: float, end_s: float, split: str) -> n
     """Rows within a segment; the last segment leaves out the request that ends the trace."""
     first, last = np.searchsorted(trace.t_s, (start_s, end_s))
     if first >= last:
-        name = trace.name or f"Trace {trace.sha256[:12]}"
         begin, end = (f"{share:.0%}" for share in SEGMENTS[split])
-        msg = f"{name}: holds no request from {begin} to {end} of its time, the {split} split."
+        msg = (
+            f"{trace.title}: holds no request from {begin} to {end} of its time, the {split} split."
+        )
         msg += " Use a longer trace, or another split."
         raise TraceError(msg)
     return np.arange(first, last)

@@ -38,7 +38,7 @@ class RequestTrace:
         generated_tokens: Tokens of each answer.
         sha256: Digest of the file as it lies on disk.
         rows: Number of requests.
-        name: The file, as messages name it.
+        name: The file; empty if it was made from none.
     """
 
     t_s: Float[np.ndarray, " rows"]
@@ -47,6 +47,11 @@ class RequestTrace:
     sha256: str
     rows: int
     name: str = ""
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return self.name or f"Trace {self.sha256[:12]}"
 
     @property
     def duration_s(self) -> float:

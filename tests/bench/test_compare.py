@@ -28,7 +28,7 @@ def test_the_document_holds_what_the_contract_names():
     result = compare(
         "tiny-edge", allocators=["max-min", "clairvoyant"], episodes=2, overrides=SHORT
     )
-    whole = json.loads(json.dumps(document("bwalloc compare tiny-edge", [summarise(result)], {})))
+    whole = json.loads(json.dumps(document("bwalloc compare tiny-edge", [summarise(result)])))
     assert {"command", "commit", "versions", "input", "results"} <= set(whole)
     (entry,) = whole["results"]
     assert ["static-peak", "max-min", "clairvoyant"] == list(entry["allocators"])

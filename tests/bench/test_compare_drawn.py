@@ -104,7 +104,7 @@ def test_the_document_is_that_of_any_environment():
     result = compare(
         "random-edge", allocators=["max-min", "borrow-ideal"], episodes=2, overrides=SHORT
     )
-    whole = json.loads(json.dumps(document("bwalloc compare random-edge", [summarise(result)], {})))
+    whole = json.loads(json.dumps(document("bwalloc compare random-edge", [summarise(result)])))
     (entry,) = whole["results"]
 
     assert "random-edge" == entry["env"]

@@ -43,6 +43,26 @@ def test_a_path_without_an_agent_is_refused(catalogue, tmp_path):
         players([f"{tmp_path}/none/"], "bwalloc/TinyEdge-v1")
 
 
+def test_a_broken_agent_is_refused_before_the_work(catalogue):
+    (catalogue / "stranger" / "weights.safetensors").write_bytes(b"cut off")
+
+    with pytest.raises(BundleError, match="does not have the hash"):
+        compare("tiny-edge", allocators=["stranger"])
+
+
+def test_an_agent_that_was_exported_again_plays_as_it_is_now(catalogue):
+    scenario = load_scenario("tiny-edge", SHORT)
+    players(["tiny-agent"], scenario.id)
+    before = make_player("tiny-agent", scenario, None).policy.weights
+    other = random_policy(scenario, seed=1)
+    write_agent(catalogue / "tiny-agent", scenario, policy=other)
+    players(["tiny-agent"], scenario.id)
+    after = make_player("tiny-agent", scenario, None).policy.weights
+
+    name = "demand.out.bias"
+    assert other.weights[name].tolist() == after[name].tolist() != before[name].tolist()
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("constant", "classical"), ("clairvoyant", "reference"), ("tiny-agent", "agent")],

@@ -106,7 +106,8 @@ TRACES = [
     (TRACE.replace("2023-11-16 18:17:03.9799600", "noon"), ["line 2", "'TIMESTAMP'", "'noon'"]),
     ("", ["line 1", "empty"]),
     (TRACE[:40], ["line 2", "got the end of the file"]),
-    ("\n".join(TRACE.splitlines()[:2]) + "\n", ["holds no request from 80% to 100%", "test"]),
+    ("\n".join(TRACE.splitlines()[:2]) + "\n", ["lasts 0 s, must be 20 s or more"]),
+    (TRACE, ["holds no request from 80% to 100%", "test split"]),
 ]
 
 
@@ -194,7 +195,7 @@ def test_outputs_are_tried_before_the_work(empty_folder, capsys, monkeypatch, li
         pytest.fail("worked for nothing")
 
     monkeypatch.setattr("bwalloc.cli.compare.compare", work)
-    monkeypatch.setattr("bwalloc.cli.bench.bench_env", work)
+    monkeypatch.setattr("bwalloc.cli.bench.bench_document", work)
     (empty_folder / "taken").write_text("")
     (empty_folder / "folder").mkdir()
     shown = said(capsys, *line, path)
