@@ -124,7 +124,7 @@ class Recipe(Section):
     env: str
     algorithm: Algorithm = "apg"
     seed: Annotated[int, Field(ge=0), NO_TEXT] = 0
-    steps: Count = 1_000_000
+    steps: Count = 600_000
     network: NetworkSection = NetworkSection()
     validation: ValidationSection = ValidationSection()
     apg: ApgSection = ApgSection()
