@@ -104,7 +104,10 @@ def _played(run: Curve, runs: Path) -> None:
 
 
 def _collected(runs: Path) -> dict[str, Any]:
-    rules = summarise(compare(ENV, split="validation", episodes=EPISODES, jobs=2))
+    played = compare(ENV, split="validation", episodes=EPISODES, jobs=2)
+    if played.interrupted:
+        raise KeyboardInterrupt
+    rules = summarise(played)
     bound = rules["bound"]["net_usd_per_h"]["mean"]
     money = {name: row["net_usd_per_h"]["mean"] for name, row in rules["allocators"].items()}
     legacy = money["static-peak"]

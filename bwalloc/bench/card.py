@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from bwalloc.bench.compare import Progress
+    from bwalloc.bench.compare import Comparison, Progress
     from bwalloc.serve import Manifest
 
 EPISODES = 40
@@ -72,19 +72,28 @@ def scores_of(
         jobs: processes.
         envs: a folder with environments of your own.
         progress: as in `compare`.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; a card is of whole comparisons.
     """
     name = f"{agent}/"
     told: dict[str, Any] = {"jobs": jobs, "progress": progress, "envs": envs}
     rules = [*RULES, name]
-    test = compare(env, allocators=rules, split="test", episodes=episodes, **told)
+    test = _finished(compare(env, allocators=rules, split="test", episodes=episodes, **told))
     names = [shift.name for shift in scenario_of(test.setting).workload.shifts]
     shifts: list[ShiftScore] = []
     if names:
         each = max(2, episodes // 4)
         ood = compare(env, allocators=rules, split="ood", episodes=each * len(names), **told)
-        result = summarise(ood)
+        result = summarise(_finished(ood))
         shifts = [_shift(result, name, shift, row, len(names)) for row, shift in enumerate(names)]
     return Scores(name, summarise(test), shifts)
+
+
+def _finished(comparison: Comparison) -> Comparison:
+    if comparison.interrupted:
+        raise KeyboardInterrupt
+    return comparison
 
 
 def card_text(manifest: Manifest, scores: Scores | None, command: str) -> str:

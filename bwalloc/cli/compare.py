@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from bwalloc.bench.compare import Comparison, check, compare
@@ -20,6 +19,7 @@ from bwalloc.bench.tasks import Setting, scenario_of
 from bwalloc.cli.command import command_line
 from bwalloc.cli.exit_codes import INTERRUPTED
 from bwalloc.cli.outputs import check_outputs, write_json, writing
+from bwalloc.cli.progress import progress_bar
 from bwalloc.errors import BwallocError
 
 
@@ -76,13 +76,7 @@ def run(
 
 
 def _compare_one(name: str, **options: Any) -> Comparison:
-    hidden = not sys.stderr.isatty()
-    with Progress(console=Console(stderr=True), transient=True, disable=hidden) as bar:
-        task = bar.add_task(name, total=None)
-
-        def tell(what: str, done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, description=f"{name}: {what}")
-
+    with progress_bar(name) as tell:
         return compare(name, progress=tell, **options)
 
 

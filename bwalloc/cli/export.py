@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import Progress
-
 from bwalloc.cli.command import command_line
 from bwalloc.cli.extras import needing
 from bwalloc.cli.outputs import check_folder
+from bwalloc.cli.progress import progress_bar
 from bwalloc.errors import BwallocError
 from bwalloc.files import write_atomically
 
@@ -139,16 +136,7 @@ def _scored(
     """Play a draft of the bundle on the environment of its recipe, which may be a file."""
     from bwalloc.bench.card import scores_of
 
-    hidden = not sys.stderr.isatty()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Progress(console=Console(stderr=True), transient=True, disable=hidden) as bar,
-    ):
-        task = bar.add_task("scores", total=None)
-
-        def tell(what: str, done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, description=f"scores: {what}")
-
+    with tempfile.TemporaryDirectory() as folder, progress_bar("scores") as tell:
         draft = Path(folder) / manifest.name
         _write(draft, parts, manifest, None, None)
         return scores_of(draft, env, episodes=episodes, jobs=jobs, envs=envs, progress=tell)

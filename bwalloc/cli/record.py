@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import Progress
 
+from bwalloc.cli.progress import progress_bar
 from bwalloc.gym.recording import Recording, Setting, record
 
 
@@ -35,10 +33,8 @@ def run(
         envs: a folder with environments of your own.
     """
     setting = Setting(env, allocator, episodes, split, seed, envs=envs)
-    hidden = not sys.stderr.isatty()
-    with Progress(console=Console(stderr=True), transient=True, disable=hidden) as bar:
-        task = bar.add_task(f"{env}: {allocator}", total=episodes)
-        recording = record(setting, out, lambda done, _: bar.update(task, completed=done))
+    with progress_bar(env) as tell:
+        recording = record(setting, out, lambda done, total: tell(allocator, done, total))
     _print(setting, recording)
 
 
