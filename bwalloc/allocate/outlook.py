@@ -89,13 +89,9 @@ def learn_outlook(
         averaged_s: time over which the load of each demand is averaged, (demands,).
         slow: weight of the newest interval in the slow smoothed signal.
     """
-    log, demands = history.log, len(history.mean_gbps)
+    log = history.log
     if log.load_gbps.shape[1] <= MEMORY:
-        mean, nothing = np.zeros(demands), np.zeros
-        return Outlook(
-            slow, history.hourly_gbps, mean, nothing((demands, 3)), nothing((demands, 6)),
-            nothing((demands, BINS - 1)), nothing((demands, BINS, SCENARIOS)),
-        )  # fmt: skip
+        return _nothing_known(slow, history.hourly_gbps)
     load = log.load_gbps.astype(np.float32)
     signals = _logged_signals(history, load, interval_s, slow)
     following = load[:, MEMORY:].reshape(-1, *load.shape[2:])
@@ -109,6 +105,20 @@ def learn_outlook(
     scale = (1.0 / np.maximum(level, TINY_GBPS)).T[:, None].astype(np.float32)
     edges, ratio = _binned(outlook, following * scale, length.astype(int))
     return Outlook(slow, history.hourly_gbps, mean, base, forecast, edges, ratio)
+
+
+def _nothing_known(slow: float, hourly_gbps: np.ndarray) -> Outlook:
+    """The outlook of a record without a log: its scenarios are recent intervals."""
+    demands = hourly_gbps.shape[1]
+    return Outlook(
+        slow=slow,
+        hourly_gbps=hourly_gbps,
+        mean_gbps=np.zeros(demands),
+        level=np.zeros((demands, 3)),
+        forecast=np.zeros((demands, 6)),
+        edges=np.zeros((demands, BINS - 1)),
+        ratio=np.zeros((demands, BINS, SCENARIOS)),
+    )
 
 
 def _logged_signals(
