@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,10 +62,13 @@ def run(
         msg = f"--jobs {jobs}: expected a number of processes, or 0 for one per core."
         raise BwallocError(msg)
     check_outputs(json=json_file, report=report)
-    names = _split(allocators) or None
+    names = _split(allocators) if allocators else None
+    if names == []:
+        msg = f"--allocators '{allocators}': expected names, comma separated, or leave it out."
+        raise BwallocError(msg)
     settings: dict[str, Any] = {"split": split, "episodes": episodes, "seed": seed, "envs": envs}
-    settings["traces"] = dict(_pair("trace", text, "inference=requests.csv") for text in trace)
-    settings["columns"] = dict(_pair("columns", text, "time=at") for text in _split(columns))
+    settings["traces"] = _pairs("trace", trace, "inference=requests.csv")
+    settings["columns"] = _pairs("columns", _split(columns), "time=at")
     for name in env:
         check(Setting(name, **settings), names, max_decide_ms)
     comparisons: list[Comparison] = []
@@ -129,14 +133,18 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _pair(option: str, text: str, example: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not (key and equals and value):
-        msg = (
-            f"--{option} {text}: expected a name, = and a value, for example --{option} {example}."
-        )
-        raise BwallocError(msg)
-    return key, value
+def _pairs(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key and equals and value):
+            msg = f"--{option} {text}: expected a name, = and a value, for example {example}."
+            raise BwallocError(msg)
+        if key in pairs:
+            msg = f"--{option} {text}: '{key}' is {pairs[key]} already; give one of them."
+            raise BwallocError(msg)
+        pairs[key] = value
+    return pairs
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -161,6 +161,12 @@ LINES = [
     (["compare", "tiny-edge", "--trace", "bulk_ingest=x.csv"], ["'bulk_ingest' cannot follow"]),
     (["compare", "tiny-edge", "--trace", "inference=x.csv"], ["x.csv", "cannot be read"]),
     (["compare", "tiny-edge", "--columns", "time"], ["--columns time", "for example"]),
+    (["compare", "tiny-edge", "--columns", "time=a,time=b"], ["time=b", "is a already"]),
+    (
+        ["compare", "tiny-edge", "--trace", "inference=x", "--trace", "inference=y"],
+        ["inference=y", "is x already"],
+    ),
+    (["compare", "tiny-edge", "--allocators", ","], ["--allocators ','", "expected names"]),
     (["envs", "shw"], ["'shw'", "Nearest: 'show'"]),
     (["envs", "show", "tiny-egde"], ["Nearest: 'tiny-edge'"]),
     (["envs", "show", "tiny-egde", "--markdown"], ["Nearest: 'tiny-edge'"]),
