@@ -28,6 +28,8 @@ LATEST = np.array(
     [feature.name not in HISTORY for feature in TABLES["demands"]], np.float32
 )[:, None, None]  # fmt: skip
 """1 for the features that are seen without history."""
+MOST_HIDDEN, MOST_ROUNDS = 256, 16
+"""Larger networks are refused, in recipes and in bundles."""
 Weights = Mapping[str, Array]
 """Arrays by name, as `layer_shapes` lists them."""
 
@@ -59,9 +61,10 @@ class Graph:
         """Count the neighbours of every row: messages are averages."""
         xp = namespace(exists)
         self.shape, self.crosses = exists.shape, crosses
-        tunnels, links = exists.reshape(-1, 1) * 0 + 1, xp.ones((crosses.n_resources, 1))
+        tunnels = exists.reshape(-1, 1) * 0 + 1
+        links = xp.ones((crosses.n_resources, 1), dtype=exists.dtype)
         self.per_link = 1.0 / crosses.total(tunnels).clip(1)[None]
-        self.per_tunnel = 1.0 / crosses.spread(links * tunnels[:1]).clip(1)[None]
+        self.per_tunnel = 1.0 / crosses.spread(links).clip(1)[None]
         self.exists = exists[None, :, :, None]
         self.per_demand = 1.0 / self.exists.sum(2).clip(1)
         is_real = xp.amax(exists, 1)

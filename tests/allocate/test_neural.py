@@ -90,6 +90,17 @@ def test_each_column_of_a_batch_is_answered_alone():
         )
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+def test_everything_stays_float32(batch):
+    network = star(n_sites=3).network
+    graph = Graph.of(network)
+    embedding = embed(weights_of(), features_of(network, batch), graph, ARCHITECTURE)
+
+    for rows in (embedding.demands, embedding.tunnels, embedding.links):
+        assert rows.dtype == np.float32
+    assert act(weights_of(), embedding, graph).dtype == np.float32
+
+
 def test_messages_carry_what_rivals_want():
     network = star(n_sites=3).network
     features, graph = features_of(network), Graph.of(network)
