@@ -238,6 +238,6 @@ class Session(Protocol):
 class Allocator(Protocol):
     """Anything that turns telemetry into a decision: classical, learned or served."""
 
-    def bind(self, network: Any, limits: Any) -> Session:
-        """A session for this network under these limits."""
+    def bind(self, network: Any) -> Session:
+        """A session for this network."""
         ...

@@ -28,9 +28,8 @@ class ClassicalAllocator:
     history: History
     tuned: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Any])
 
-    def bind(self, network: Network, limits: object = None) -> RuleSession:
-        """A session for `network`; classical allocators know no limits but its capacities."""
-        del limits
+    def bind(self, network: Network) -> RuleSession:
+        """A session for `network`; it knows no limits but its capacities."""
         return RuleSession(
             self.name, network, make_rule(self.name, network, self.history, self.tuned)
         )

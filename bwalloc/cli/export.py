@@ -15,7 +15,6 @@ from bwalloc.cli.extras import needing
 from bwalloc.cli.outputs import check_folder
 from bwalloc.cli.progress import progress_bar
 from bwalloc.errors import BwallocError
-from bwalloc.files import write_atomically
 
 if TYPE_CHECKING:
     from bwalloc.bench.card import Scores
@@ -48,10 +47,16 @@ def run(
     if episodes < 0 or episodes == 1:
         msg = f"--episodes {episodes}: expected 0, or at least 2."
         raise BwallocError(msg)
+    from bwalloc.serve.bundle import check_place
+    from bwalloc.serve.signature import sign
+
     check_folder(out=out)
-    if sign_key is not None and not sign_key.is_file():
-        msg = f"--sign-key {sign_key}: there is no such file; name an Ed25519 private key in PEM."
-        raise BwallocError(msg)
+    check_place(out)
+    if sign_key is not None:
+        if not sign_key.is_file():
+            msg = f"--sign-key {sign_key}: is no file; name an Ed25519 private key in PEM."
+            raise BwallocError(msg)
+        sign(b"", sign_key)  # a key of another kind is refused before the work
     with needing("learn", "export"):
         for name in ("torch", "onnx", "onnxscript"):
             import_module(name)
@@ -151,7 +156,7 @@ def _write(
 ) -> None:
     from bwalloc.bench.card import card_text
     from bwalloc.serve import write_bundle
-    from bwalloc.serve.manifest import CARD, SIGNATURE, entry_of
+    from bwalloc.serve.manifest import CARD, entry_of
     from bwalloc.serve.signature import sign
 
     whole = {**parts, CARD: card_text(manifest, scores, command_line()).encode()}
@@ -159,6 +164,4 @@ def _write(
         update={"files": {name: entry_of(data) for name, data in sorted(whole.items())}}
     )
     signature = sign(listed.to_bytes(), sign_key) if sign_key else None
-    write_bundle(out, listed, whole)
-    if signature is not None:
-        write_atomically(out / SIGNATURE, signature)
+    write_bundle(out, listed, whole, signature)

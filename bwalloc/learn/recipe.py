@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from bwalloc.allocate.neural import Architecture
+from bwalloc.allocate.neural import MOST_HIDDEN, MOST_ROUNDS, Architecture
 from bwalloc.errors import RecipeError, ScenarioError
 from bwalloc.scenario.fields import NO_TEXT, Count, NonNegative, Positive, Section, Share
 from bwalloc.scenario.validate import validate
@@ -25,8 +25,8 @@ Flag: TypeAlias = bool
 class NetworkSection(Section):
     """The policy network: see `bwalloc.allocate.neural`."""
 
-    hidden: Count = 32
-    rounds: Annotated[int, Field(ge=0), NO_TEXT] = 2
+    hidden: Annotated[int, Field(ge=1, le=MOST_HIDDEN), NO_TEXT] = 32
+    rounds: Annotated[int, Field(ge=0, le=MOST_ROUNDS), NO_TEXT] = 2
     history: Flag = True
 
     @property

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bwalloc.allocate.constants import check_constants
 from bwalloc.allocate.learned import Learned, Policy
 from bwalloc.allocate.neural import layer_shapes
 from bwalloc.allocate.session import RuleSession
-from bwalloc.errors import BundleError
+from bwalloc.errors import BundleError, ScenarioError
 from bwalloc.serve.agents import find_agent
 from bwalloc.serve.golden import check_golden
 from bwalloc.serve.manifest import (
     GOLDEN,
     MANIFEST,
     MOST_BYTES,
+    MOST_GOLDEN_BYTES,
+    MOST_MANIFEST_BYTES,
+    MOST_SIGNATURE_BYTES,
     PARTS_OF_A_BUNDLE,
     SIGNATURE,
     WEIGHTS,
@@ -35,6 +41,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from bwalloc.network import Network
+
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""Names of parts: no folder, no device, no stream of another file."""
+OPENING = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+"""Neither follows a link that was put there a moment ago nor waits for a pipe to be filled."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +71,8 @@ class Bundle:
         """The policy as a rule over arrays, for any network."""
         return Learned(network, self.policy)
 
-    def bind(self, network: Network, limits: object = None) -> RuleSession:
+    def bind(self, network: Network) -> RuleSession:
         """A session that decides for `network`, which may be any."""
-        del limits
         return RuleSession(self.name, network, self.rule(network), self.version)
 
 
@@ -81,15 +91,12 @@ def load_bundle(agent: str | Path, *, key: Path | None = None) -> Bundle:
             version of bwalloc; names the part.
     """
     path = find_agent(agent)
-    head = _read(path, MANIFEST)
+    head = _read(path, MANIFEST, MOST_MANIFEST_BYTES)
     if key is not None:
-        check_signature(head, _read(path, SIGNATURE), key, str(path))
+        check_signature(head, _read(path, SIGNATURE, MOST_SIGNATURE_BYTES), key, str(path))
     manifest = read_manifest(head, str(path))
+    _check_list(manifest, f"{path}/{MANIFEST}")
     parts = {name: _checked(path, name, manifest) for name in manifest.files}
-    for name in PARTS_OF_A_BUNDLE:
-        if name not in parts:
-            msg = f"{path}: the manifest lists no {name}; export the run again."
-            raise BundleError(msg)
     if manifest.features != feature_hash():
         msg = (
             f"{path}: made for other features than this version of bwalloc computes; "
@@ -102,32 +109,75 @@ def load_bundle(agent: str | Path, *, key: Path | None = None) -> Bundle:
     return Bundle(path, manifest, parts, policy)
 
 
-def write_bundle(path: Path, manifest: Manifest, parts: Mapping[str, bytes]) -> None:
-    """Write a bundle whole or not at all; one that was there before is replaced at the end."""
+def write_bundle(
+    path: Path, manifest: Manifest, parts: Mapping[str, bytes], signature: bytes | None = None
+) -> None:
+    """Write a bundle whole or not at all; one that was there before is replaced at the end.
+
+    Raises:
+        BundleError: There is something at `path` that is no bundle, and is left alone.
+    """
+    check_place(path)
+    whole = {**parts, MANIFEST: manifest.to_bytes()}
+    if signature is not None:
+        whole[SIGNATURE] = signature
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    draft, old = aside / "new", aside / "old"
     try:
-        for name, data in parts.items():
+        draft.mkdir()
+        for name, data in whole.items():
             (draft / name).write_bytes(data)
-        (draft / MANIFEST).write_bytes(manifest.to_bytes())
-        draft.chmod(0o755)
         if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-            os.replace(path, old / path.name)
+            os.replace(path, old)
+        try:
             os.replace(draft, path)
-            shutil.rmtree(old)
-        else:
-            os.replace(draft, path)
+        except OSError:
+            if old.exists():
+                os.replace(old, path)
+            raise
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def check_place(path: Path) -> None:
+    """Make sure that a bundle written to `path` replaces nothing but a bundle.
+
+    Raises:
+        BundleError: It would.
+    """
+    is_free = not path.exists() or (path.is_dir() and not any(path.iterdir()))
+    if not path.name or not (is_free or (path / MANIFEST).is_file()):
+        msg = f"'{path}' is no bundle and would be replaced by one; name another folder."
+        raise BundleError(msg)
+
+
+def _check_list(manifest: Manifest, where: str) -> None:
+    """Refuse a list of parts that is not whole, leads out of the folder, or fills the memory."""
+    for name in manifest.files:
+        if not PLAIN.fullmatch(name):
+            msg = f"{where}: {name!r} is no plain file name; refused."
+            raise BundleError(msg)
+    for name in PARTS_OF_A_BUNDLE:
+        if name not in manifest.files:
+            msg = f"{where}: lists no {name}; export the run again."
+            raise BundleError(msg)
+    size, golden = sum(entry.bytes for entry in manifest.files.values()), manifest.files[GOLDEN]
+    if size > MOST_BYTES or golden.bytes > MOST_GOLDEN_BYTES:
+        msg = (
+            f"{where}: lists {size} bytes, {golden.bytes} of them in {GOLDEN}; at most "
+            f"{MOST_BYTES} and {MOST_GOLDEN_BYTES} are read."
+        )
+        raise BundleError(msg)
+    try:
+        check_constants(manifest.tuned, f"{where}, tuned")
+    except ScenarioError as error:
+        raise BundleError(str(error)) from None
 
 
 def _checked(path: Path, name: str, manifest: Manifest) -> bytes:
-    if name != Path(name).name or name.startswith("."):
-        msg = f"{path}/{MANIFEST}: '{name}' is no plain file name; refused."
-        raise BundleError(msg)
-    data, listed = _read(path, name), manifest.files[name]
-    if entry_of(data) != listed:
+    data = _read(path, name, MOST_BYTES)
+    if entry_of(data) != manifest.files[name]:
         msg = (
             f"{path}/{name}: does not have the hash the manifest lists; it was changed or cut off."
         )
@@ -135,16 +185,30 @@ def _checked(path: Path, name: str, manifest: Manifest) -> bytes:
     return data
 
 
-def _read(path: Path, name: str) -> bytes:
+def _read(path: Path, name: str, most: int) -> bytes:
+    """At most so many bytes of a plain file; what is asked of it is asked of the one opened."""
     file = path / name
+    refusal = BundleError(
+        f"{file}: is a link, no plain file, or larger than {most} bytes; refused."
+    )
     try:
-        if file.is_symlink() or file.stat().st_size > MOST_BYTES:
-            msg = f"{file}: is a link or larger than {MOST_BYTES} bytes; refused."
-            raise BundleError(msg)
-        return file.read_bytes()
+        if file.is_symlink():
+            raise refusal
+        descriptor = os.open(file, os.O_RDONLY | OPENING)
+        try:
+            kept = os.fstat(descriptor)
+            if not stat.S_ISREG(kept.st_mode) or kept.st_size > most:
+                raise refusal
+            with os.fdopen(descriptor, "rb", closefd=False) as opened:
+                data = opened.read(most + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         msg = f"{file}: cannot be read ({error.strerror}); a bundle must hold it."
         raise BundleError(msg) from None
+    if len(data) > most:
+        raise refusal
+    return data
 
 
 def _weights(data: bytes, manifest: Manifest, where: str) -> dict[str, np.ndarray]:
@@ -156,5 +220,8 @@ def _weights(data: bytes, manifest: Manifest, where: str) -> dict[str, np.ndarra
         found = weights[name].shape if name in weights else None
         if found != wanted.get(name):
             msg = f"{where}/{WEIGHTS}: '{name}' has shape {found}, expected {wanted.get(name)}."
+            raise BundleError(msg)
+        if weights[name].dtype != "float32":
+            msg = f"{where}/{WEIGHTS}: '{name}' holds {weights[name].dtype}, expected float32."
             raise BundleError(msg)
     return weights

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bwalloc.allocate.correction import PARTS
-from bwalloc.allocate.neural import Architecture
+from bwalloc.allocate.neural import MOST_HIDDEN, MOST_ROUNDS, Architecture
 from bwalloc.errors import BundleError
 from bwalloc.observe import TABLES
 
@@ -20,13 +20,17 @@ ARCHITECTURE, RECIPE, CARD = "architecture.json", "recipe.toml", "card.md"
 PARTS_OF_A_BUNDLE = (ONNX, WEIGHTS, GOLDEN, ARCHITECTURE, RECIPE, CARD)
 """Files every bundle holds besides its manifest."""
 MOST_BYTES = 64 * 2**20
-"""No part of a bundle is larger."""
+"""All parts of a bundle together are no larger."""
+MOST_GOLDEN_BYTES, MOST_MANIFEST_BYTES, MOST_SIGNATURE_BYTES = 16 * 2**20, 2**20, 4096
+MOST_PARTS = 16
 
-Constants = dict[str, dict[str, Annotated[float, Field(allow_inf_nan=False)]]]
+Constants = dict[str, dict[str, float]]
+Word = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
+"""Text that is shown: nothing in it moves a terminal's cursor."""
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class FileEntry(_Record):
@@ -52,23 +56,23 @@ class Training(_Record):
 class Manifest(_Record):
     """Everything a runtime must know before it opens a part.
 
-    `environment` and `digest` name what the policy was trained on; `network` is the fingerprint of
-    the only network it fits, or `any`; `features` is the hash of what it reads and answers;
-    `tuned` holds the constants of the base allocator that it corrects.
+    `environment` and `digest` name what the policy was trained on; `network` says which networks it
+    fits, in this schema `any`; `features` is the hash of what it reads and answers; `tuned` holds
+    the constants of the base allocator that it corrects.
     """
 
     schema_version: Literal[1] = Field(1, alias="schema")
-    name: str
-    environment: str
-    digest: str
-    network: str = "any"
-    features: str
-    hidden: Annotated[int, Field(ge=1)]
-    rounds: Annotated[int, Field(ge=0)]
+    name: Word
+    environment: Word
+    digest: Word
+    network: Literal["any"] = "any"
+    features: Word
+    hidden: Annotated[int, Field(ge=1, le=MOST_HIDDEN)]
+    rounds: Annotated[int, Field(ge=0, le=MOST_ROUNDS)]
     history: bool
     tuned: Constants
     training: Training
-    files: dict[str, FileEntry]
+    files: Annotated[dict[str, FileEntry], Field(max_length=MOST_PARTS)]
 
     @property
     def architecture(self) -> Architecture:

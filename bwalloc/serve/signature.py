@@ -17,7 +17,7 @@ def check_signature(manifest: bytes, signature: bytes, key: Path, where: str) ->
         BundleError: The key is no Ed25519 public key, or the signature was not made with it.
     """
     try:
-        from cryptography.exceptions import InvalidSignature
+        from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
     except ImportError:
@@ -25,7 +25,7 @@ def check_signature(manifest: bytes, signature: bytes, key: Path, where: str) ->
         raise BundleError(msg) from None
     try:
         public = load_pem_public_key(key.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
         msg = f"{key}: cannot be read as a public key in PEM ({error})."
         raise BundleError(msg) from None
     if not isinstance(public, Ed25519PublicKey):
@@ -45,6 +45,7 @@ def sign(manifest: bytes, key: Path) -> bytes:
         BundleError: The key cannot be read, or is of another kind.
     """
     try:
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ImportError:
@@ -52,7 +53,7 @@ def sign(manifest: bytes, key: Path) -> bytes:
         raise BundleError(msg) from None
     try:
         private = load_pem_private_key(key.read_bytes(), None)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         msg = f"{key}: cannot be read as a private key in PEM ({error})."
         raise BundleError(msg) from None
     if not isinstance(private, Ed25519PrivateKey):

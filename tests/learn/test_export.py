@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
 
@@ -70,3 +72,22 @@ def test_onnxruntime_decides_what_torch_decides_for_any_network(scenario, policy
         outputs = session.run(list(OUTPUTS), {name: np.asarray(one[name]) for name in INPUTS})
         found = dict(zip(OUTPUTS, outputs, strict=True))
         assert TOLERANCE >= difference(found, one, one["capacity_gbps"])
+
+
+@pytest.mark.slow
+def test_the_exporter_says_nothing_of_torchvision(scenario, policy):
+    pytest.importorskip("onnxscript")
+    from bwalloc.learn.export.onnx import REGISTRATION, onnx_of
+
+    logger, heard = logging.getLogger(REGISTRATION), []
+    listener = logging.Handler()
+    listener.emit = heard.append
+    logger.addHandler(listener)
+    try:
+        onnx_of(policy, decisions_of(scenario, policy, 1)[0])
+        logger.warning("something else")
+    finally:
+        logger.removeHandler(listener)
+
+    assert ["something else"] == [record.getMessage() for record in heard]
+    assert [] == logger.filters

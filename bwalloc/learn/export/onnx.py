@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,7 +13,7 @@ from bwalloc.allocate.decision import INPUTS, OUTPUTS
 from bwalloc.learn.export.graph import DecisionGraph
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     import numpy as np
 
@@ -22,6 +24,8 @@ DYNAMIC = {"want_gbps": (0,), "weight": (0,), "spare_weight": (0,), "capacity_gb
     "demands": (1,), "tunnels": (1,), "links": (1,), "globals": (), "split": (0, 1), "hops": (0, 1)
 }  # fmt: skip
 """Axes of the inputs whose sizes are free."""
+REGISTRATION = "torch.onnx._internal.exporter._registration"
+"""The logger on which torch's exporter says which operators it knows."""
 
 
 def onnx_of(policy: Policy, example: Mapping[str, np.ndarray]) -> bytes:
@@ -34,7 +38,7 @@ def onnx_of(policy: Policy, example: Mapping[str, np.ndarray]) -> bytes:
     given = tuple(torch.as_tensor(example[name]) for name in INPUTS)
     auto = torch.export.Dim.AUTO  # pyright: ignore[reportPrivateImportUsage]
     dynamic = tuple(dict.fromkeys(DYNAMIC[name], auto) for name in INPUTS)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _torchvision_unmentioned():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         program = torch.onnx.export(
             DecisionGraph(policy).eval(), given, dynamo=True, opset_version=OPSET, verbose=False,
@@ -44,3 +48,18 @@ def onnx_of(policy: Policy, example: Mapping[str, np.ndarray]) -> bytes:
         msg = "torch.onnx.export gave no program"
         raise RuntimeError(msg)
     return program.model_proto.SerializeToString()
+
+
+@contextmanager
+def _torchvision_unmentioned() -> Generator[None]:
+    """Keep quiet that operators of torchvision, which no policy uses, are left out."""
+
+    def is_told(record: logging.LogRecord) -> bool:
+        return "torchvision" not in record.getMessage()
+
+    logger = logging.getLogger(REGISTRATION)
+    logger.addFilter(is_told)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_told)
