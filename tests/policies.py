@@ -76,8 +76,8 @@ def manifest_of(scenario, policy, parts, **changes):
     return Manifest(**{**made, **changes})
 
 
-def write_agent(folder, scenario, policy=None, **changes):
+def write_agent(folder, scenario, policy=None, *, onnx=b"", **changes):
     policy = policy or random_policy(scenario)
-    parts = parts_of(scenario, policy)
+    parts = {**parts_of(scenario, policy), part.ONNX: onnx}
     write_bundle(folder, manifest_of(scenario, policy, parts, **changes), parts)
     return folder

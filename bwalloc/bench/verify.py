@@ -70,9 +70,8 @@ def verify(bundle: Bundle, scenario: Scenario, number: int = 1000) -> Verificati
         runtimes["onnxruntime"] = _onnx_runtime(bundle)
     result = Verification(len(expected), reference)
     for name, decide in runtimes.items():
-        result.difference[name] = max(
-            difference(decide(one), one, one["capacity_gbps"]) for one in expected
-        )
+        found = [difference(decide(one), one, one["capacity_gbps"]) for one in expected]
+        result.difference[name] = float(np.max(found))  # `max` would lose what is NaN
     result.p50_ms = _timed(bundle, scenario, runtimes, expected[0])
     return result
 
@@ -108,7 +107,11 @@ def _onnx_runtime(bundle: Bundle) -> Callable[[Arrays], Mapping[str, np.ndarray]
         raise BundleError(msg) from None
 
     def decide(given: Arrays) -> Mapping[str, np.ndarray]:
-        outputs: Any = session.run(list(OUTPUTS), {name: given[name] for name in INPUTS})
+        try:
+            outputs: Any = session.run(list(OUTPUTS), {name: given[name] for name in INPUTS})
+        except Exception as error:  # as above; ValueError where inputs have other names
+            msg = f"{bundle.path}/{ONNX}: onnxruntime cannot run it ({error})."
+            raise BundleError(msg) from None
         return dict(zip(OUTPUTS, outputs, strict=True))
 
     return decide

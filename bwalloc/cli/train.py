@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,8 @@ from bwalloc.scenario import load_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from torch.utils.tensorboard import SummaryWriter
 
     from bwalloc.learn.recipe import Recipe
     from bwalloc.learn.train import Tell
@@ -47,7 +51,7 @@ def run(
         algo: apg (gradients through the model), ppo or sac (Stable-Baselines3); apg by default.
         recipe: a recipe file to start from, such as agents/NAME/recipe.toml.
         init: an agent, or a run folder, whose weights to start from.
-        minutes: stop after this many minutes.
+        minutes: stop after this many minutes, those of earlier sittings included.
         steps: stop after this many intervals of single episodes.
         device: torch device, cpu or cuda.
         threads: threads of torch.
@@ -57,10 +61,11 @@ def run(
     with needing("learn", "export"):
         import torch
 
+        import_module("tensorboard")
         from bwalloc.learn.train import train
     check_folder(out=out)
     _check(algo, minutes, threads)
-    _check_device(device, torch.cuda.is_available())
+    _check_device(device, torch.cuda.device_count())
     torch.set_num_threads(threads)
     chosen = _recipe(recipe, env, algo, steps, seed)
     weights = None if init is None else _initial_weights(init, chosen)
@@ -90,12 +95,13 @@ def _check(algo: str | None, minutes: float | None, threads: int) -> None:
         raise BwallocError(msg)
 
 
-def _check_device(device: str, has_cuda: bool) -> None:
-    if device.partition(":")[0] not in ("cpu", "cuda"):
-        msg = f"--device {device}: expected cpu or cuda, with a number where there are several."
+def _check_device(device: str, cards: int) -> None:
+    kind, colon, number = device.partition(":")
+    if kind not in ("cpu", "cuda") or (colon and not number.isdecimal()):
+        msg = f"--device {device}: expected cpu or cuda, or as cuda:1 where there are several."
         raise BwallocError(msg)
-    if device.startswith("cuda") and not has_cuda:
-        msg = f"--device {device}: this torch sees no CUDA device; use --device cpu."
+    if kind == "cuda" and int(number or 0) >= cards:
+        msg = f"--device {device}: this torch sees {cards} CUDA devices; use another, or cpu."
         raise BwallocError(msg)
 
 
@@ -133,12 +139,17 @@ class _Screen:
     """Shows progress on the terminal, and writes TensorBoard events."""
 
     def __init__(self, recipe: Recipe, out: Path) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
         console = Console(stderr=True)
         self.bar = Progress(console=console, disable=not sys.stderr.isatty())
         self.task = self.bar.add_task(f"{recipe.algorithm} on {recipe.env}", total=1.0)
-        self.events = SummaryWriter(str(out / "tensorboard"))
+        self.folder = out / "tensorboard"
+
+    @cached_property
+    def events(self) -> SummaryWriter:
+        """Where curves go to; opened by the first, so that a run refused leaves none."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(str(self.folder))
 
     def __enter__(self) -> _Screen:
         self.bar.start()
@@ -146,7 +157,8 @@ class _Screen:
 
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
-        self.events.close()
+        if "events" in vars(self):
+            self.events.close()
 
     def __call__(self, tell: Tell) -> None:
         self.bar.update(self.task, completed=tell.progress)

@@ -246,6 +246,8 @@ TRAINS = [
     (["--seed", "-1"], ["seed", "got -1"]),
     (["--threads", "0"], ["--threads 0"]),
     (["--device", "gpu"], ["--device gpu", "cpu"]),
+    (["--device", "cuda:x"], ["--device cuda:x", "cuda:1"]),
+    (["--device", "cuda:99"], ["--device cuda:99", "CUDA devices"]),
     (["--init", "nobody"], ["nobody"]),
     (["--recipe", "absent.toml"], ["absent.toml"]),
 ]
