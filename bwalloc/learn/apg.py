@@ -11,6 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bwalloc.allocate.neural import Graph
 from bwalloc.arrays import like
+from bwalloc.errors import RecipeError
 from bwalloc.learn.checkpoint import arrays_to_modules, modules_to_arrays
 from bwalloc.learn.critic import Critic, td_lambda
 from bwalloc.learn.network import PolicyNetwork
@@ -45,7 +46,15 @@ class ApgTrainer:
         device: str = "cpu",
         init: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        """Build network, optimiser and episodes from the recipe."""
+        """Build network, optimiser and episodes from the recipe.
+
+        Raises:
+            RecipeError: Unrolls would be longer than an episode.
+        """
+        intervals = scenario.timing.intervals
+        if recipe.apg.cut > intervals:
+            msg = f"apg.cut: got {recipe.apg.cut}, an episode of {scenario.slug} has {intervals}."
+            raise RecipeError(msg)
         architecture = recipe.network.architecture
         self.recipe, self.scenario = recipe, scenario
         self.network = PolicyNetwork(architecture, recipe.seed).to(device)

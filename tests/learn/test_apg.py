@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
 import numpy as np  # noqa: E402
 
 from bwalloc.allocate.learned import Learned, Policy  # noqa: E402
+from bwalloc.errors import RecipeError  # noqa: E402
 from bwalloc.learn.apg import NEXT, ApgTrainer  # noqa: E402
 from bwalloc.learn.critic import td_lambda  # noqa: E402
 from bwalloc.learn.recipe import recipe_from  # noqa: E402
@@ -51,13 +52,31 @@ def unroll_counts(unroll, scenario):
 @pytest.mark.parametrize("critic", [False, True])
 def test_an_update_changes_what_the_policy_answers(scenario, critic):
     trainer = ApgTrainer(scenario, recipe(critic=critic))
-    before = trainer.weights()
+    before, features = trainer.weights(), trainer.unroll.features()
+    answered = trainer.network(features, trainer.graph)
     trainer.update(0.0)
     after = trainer.weights()
+    assert (answered - trainer.network(features, trainer.graph)).abs().max() > 1e-4
     assert trainer.skipped == 0
     assert all(np.isfinite(value).all() for value in after.values())
     changed = [name for name in before if not np.array_equal(before[name], after[name])]
     assert {"demand.out.weight", "demand.in.weight", "link.0.weight"} <= set(changed)
+
+
+def test_kept_weights_follow_those_that_learn(scenario):
+    trainer = ApgTrainer(scenario, recipe(average=0.75))
+    trainer.update(0.0)
+    first = trainer.network.numpy()
+    assert all(np.array_equal(first[name], value) for name, value in trainer.weights().items())
+    trainer.update(0.0)
+    second = trainer.network.numpy()
+    for name, value in trainer.weights().items():
+        np.testing.assert_allclose(0.75 * first[name] + 0.25 * second[name], value, atol=1e-6)
+
+
+def test_an_unroll_longer_than_an_episode_is_refused(scenario):
+    with pytest.raises(RecipeError, match=r"apg\.cut: got 41, an episode of tiny-edge has 40"):
+        ApgTrainer(scenario, recipe(cut=41))
 
 
 def test_one_seed_trains_one_policy(scenario):
