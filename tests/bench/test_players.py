@@ -4,6 +4,7 @@ import pytest
 from policies import random_policy, write_agent
 
 from bwalloc.allocate import CLASSICAL, REFERENCES
+from bwalloc.bench import players as players_module
 from bwalloc.bench.compare import compare
 from bwalloc.bench.players import kind_of, make_player, players
 from bwalloc.bench.summary import summarise
@@ -20,6 +21,7 @@ def catalogue(tmp_path, monkeypatch):
     write_agent(tmp_path / "tiny-agent", scenario)
     write_agent(tmp_path / "stranger", scenario, environment="bwalloc/Other-v1")
     monkeypatch.setattr(agents, "_shipped", lambda: tmp_path)
+    monkeypatch.setattr(players_module, "_BUNDLES", {})
     return tmp_path
 
 
