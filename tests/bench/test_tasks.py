@@ -13,14 +13,15 @@ def test_records_are_kept_up_to_a_size(monkeypatch):
     first = history_of(scenarios[0])
     assert first is history_of(scenarios[0])
 
-    monkeypatch.setattr(tasks, "KEPT_BYTES", 2 * first.log.load_gbps.nbytes)
-    for scenario in scenarios:
+    monkeypatch.setattr(tasks, "KEPT_BYTES", first.log.load_gbps.nbytes)
+    for scenario in scenarios[1:]:
         last = history_of(scenario)
-    kept = list(tasks._HISTORIES.values())
+        kept = list(tasks._HISTORIES.values())
 
-    assert all(one is not first for one in kept)
-    assert last is kept[-1]
-    assert sum(one.log.load_gbps.nbytes for one in kept) <= tasks.KEPT_BYTES
+        assert all(one is not first for one in kept)
+        assert last is kept[-1]
+        size = sum(one.log.load_gbps.nbytes for one in kept)
+        assert size <= tasks.KEPT_BYTES or 1 == len(kept)
 
 
 def test_a_record_larger_than_the_room_is_kept_while_it_is_used(monkeypatch):
