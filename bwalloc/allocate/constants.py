@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from bwalloc.allocate.correction import PARTS
@@ -27,17 +28,30 @@ CONSTANTS: dict[str, tuple[str, ...]] = {
     "action": tuple(part.name for part in PARTS),
 }
 """By allocator; a name that ends in `.*` stands for one constant per traffic class."""
+_SHARE, _EXPONENT, _SCALE = (0.0, 1.0), (-10.0, 10.0), (0.0, 20.0)
+RANGES: dict[str, tuple[float, float]] = {
+    "alpha": _SHARE,
+    "quantile": _SHARE,
+    "mix": _SHARE,
+    "value_exponent": _EXPONENT,
+    "spare_exponent": _EXPONENT,
+    "margin": (0.0, 100.0),
+}
+"""Constants that index or overflow beyond these; a part of the action lies within `_SCALE`."""
 
 
 def check_constants(tuned: Mapping[str, Mapping[str, float]], where: str) -> None:
-    """Refuse what no allocator would read: a misspelt name would leave its default in force.
+    """Refuse what no allocator would read, or could not work with.
+
+    A misspelt name would leave its default in force.
 
     Args:
         tuned: constants by allocator name, and the scales of the action under `action`.
         where: the file or environment, as the message names it.
 
     Raises:
-        ScenarioError: An allocator or a constant is unknown; names the nearest.
+        ScenarioError: An allocator or a constant is unknown, and the nearest is named; or a number
+            is out of its range.
     """
     for allocator, constants in tuned.items():
         if allocator not in CONSTANTS:
@@ -45,10 +59,19 @@ def check_constants(tuned: Mapping[str, Mapping[str, float]], where: str) -> Non
             raise ScenarioError(msg + nearest(allocator, CONSTANTS))
         known = _spelt_out(CONSTANTS[allocator])
         section = allocator if allocator == "action" else f"allocators.{allocator}"
-        for name in constants:
+        for name, value in constants.items():
             if name not in known:
                 msg = f"{where}, {section}.{name}: is no constant of '{allocator}'. "
                 raise ScenarioError(msg + nearest(name, known))
+            low, high = _range(allocator, name)
+            if not low <= value <= high:
+                msg = f"{where}, {section}.{name}: got {value:g}, must be {low:g} to {high:g}."
+                raise ScenarioError(msg)
+
+
+def _range(allocator: str, name: str) -> tuple[float, float]:
+    everything = (-math.inf, math.inf)
+    return _SCALE if allocator == "action" else RANGES.get(name.partition(".")[0], everything)
 
 
 def _spelt_out(names: tuple[str, ...]) -> list[str]:

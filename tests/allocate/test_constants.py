@@ -34,3 +34,32 @@ def test_constants_of_classes_are_spelt_out():
 def test_a_misspelt_name_is_refused_with_the_nearest(tuned, words):
     with pytest.raises(ScenarioError, match=words):
         check_constants(tuned, "mine")
+
+
+@pytest.mark.parametrize(
+    ("tuned", "words"),
+    [
+        (
+            {"forecast": {"quantile": 7.0}},
+            r"mine, allocators.forecast.quantile: got 7, must be 0 to 1",
+        ),
+        ({"guarantee": {"mix": -0.1}}, r"allocators.guarantee.mix: got -0.1"),
+        (
+            {"forecast": {"margin.inference": 1e9}},
+            r"margin.inference: got 1e\+09, must be 0 to 100",
+        ),
+        ({"forecast": {"value_exponent": float("nan")}}, "value_exponent: got nan"),
+        ({"action": {"weight": 90.0}}, "mine, action.weight: got 90, must be 0 to 20"),
+    ],
+)
+def test_a_number_no_allocator_can_work_with_is_refused(tuned, words):
+    with pytest.raises(ScenarioError, match=words):
+        check_constants(tuned, "mine")
+
+
+@pytest.mark.parametrize("name", sorted(SPACES))
+def test_what_tuning_may_find_is_in_range(name):
+    for constant, (low, high, _) in SPACES[name].items():
+        spelt = constant.replace("*", "inference")
+        check_constants({name: {spelt: low}}, "mine")
+        check_constants({name: {spelt: high}}, "mine")

@@ -154,6 +154,7 @@ def test_a_manifest_without_a_part_is_refused(folder):
         ({"tuned": {"forecast": {"alpha": float("nan")}}}, r"tuned\.forecast\.alpha"),
         ({"tuned": {"forecast": {"alpa": 0.3}}}, "'alpha'"),
         ({"tuned": {"forcast": {}}}, "'forecast'"),
+        ({"tuned": {"forecast": {"quantile": 7.0}}}, "quantile: got 7"),
         ({"hidden": 10**9}, "hidden"),
         ({"rounds": 10**9}, "rounds"),
         ({"rounds": -1}, "rounds"),
