@@ -7,6 +7,7 @@ from dataclasses import replace
 import gymnasium
 import numpy as np
 import pytest
+from playing import actions_of, equal
 
 from bwalloc.allocate import make_rule
 from bwalloc.gym import RegretInfo
@@ -26,17 +27,6 @@ def make(**options):
 
 def make_vec(num_envs=3, **options):
     return gymnasium.make_vec(ENV_ID, num_envs=num_envs, overrides=SHORT, **options).unwrapped
-
-
-def actions_of(env, count, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.uniform(-1, 1, (count, *env.action_space.shape)).astype(np.float32)
-
-
-def equal(first, second):
-    assert first.keys() == second.keys()
-    for name in first:
-        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
 
 
 def test_every_reset_plays_the_network_of_its_split_and_seed():

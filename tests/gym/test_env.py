@@ -5,6 +5,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from playing import actions_of, equal
 
 import bwalloc
 from bwalloc.allocate import make_rule
@@ -20,17 +21,6 @@ SHORT = {"time.intervals": 40}
 
 def make(env_id="bwalloc/TinyEdge-v1", **options):
     return gymnasium.make(env_id, overrides=SHORT, **options)
-
-
-def actions_of(env, count, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.uniform(-1, 1, (count, *env.action_space.shape)).astype(np.float32)
-
-
-def equal(first, second):
-    assert first.keys() == second.keys()
-    for name in first:
-        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
 
 
 def test_every_environment_of_the_catalogue_is_registered():

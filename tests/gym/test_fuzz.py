@@ -7,6 +7,7 @@ import itertools
 import gymnasium
 import numpy as np
 import pytest
+from playing import equal
 
 from bwalloc.errors import ActionError
 from bwalloc.gym.registration import ANY
@@ -70,12 +71,6 @@ def checked(reward, info):
     for usd in info["reward_terms"].values():
         assert np.isfinite(usd).all()
         assert np.min(usd) >= 0
-
-
-def equal(first, second):
-    assert first.keys() == second.keys()
-    for name in first:
-        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
 
 
 def play_alone(env_id, steps):

@@ -4,6 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
+from playing import actions_of
 
 from bwalloc.errors import ActionError, BwallocError, UnknownNameError
 
@@ -13,11 +14,6 @@ SHORT = {"time.intervals": 40}
 
 def make(env_id="bwalloc/TinyEdge-v1", num_envs=3, **options):
     return gymnasium.make_vec(env_id, num_envs=num_envs, overrides=SHORT, **options)
-
-
-def actions_of(env, count, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.uniform(-1, 1, (count, *env.action_space.shape)).astype(np.float32)
 
 
 def close(first, second):

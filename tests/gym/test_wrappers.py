@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gymnasium import wrappers
 from gymnasium.wrappers import vector as batched
+from playing import actions_of
 
 from bwalloc.gym import RegretInfo
 from bwalloc.gym.registration import ANY
@@ -22,11 +23,6 @@ def make(env_id=TINY, **options):
 
 def make_vec(num_envs=3, env_id=TINY, **options):
     return gymnasium.make_vec(env_id, num_envs, overrides=SHORT, **options)
-
-
-def actions_of(env, count, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.uniform(-1, 1, (count, *env.action_space.shape)).astype(np.float32)
 
 
 def played(env, steps=40, seed=3):
