@@ -98,7 +98,10 @@ class CloudEdgeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
         if mask.shape != (self.num_envs,) or not mask.any():
             msg = f"reset_mask: got shape {mask.shape}, expected ({self.num_envs},) with a True."
             raise BwallocError(msg)
-        columns = np.flatnonzero(mask)
+        if not self.lanes and not mask.all():
+            msg = "reset_mask: the first reset must begin every episode."
+            raise BwallocError(msg)
+        columns, before = np.flatnonzero(mask), list(self.choices)
         for column, number in zip(columns, _seeds(seed, columns, self.num_envs), strict=True):
             if number is not None:
                 self.generators[column] = np.random.default_rng(number)
@@ -106,10 +109,11 @@ class CloudEdgeVectorEnv(VectorEnv[Observation, np.ndarray, np.ndarray]):
             else:
                 chosen = random_seed(self.generators[column])
             self.choices[column] = self.catalogue.choose(chosen, given)
-        if not self.lanes and not mask.all():
-            msg = "reset_mask: the first reset must begin every episode."
-            raise BwallocError(msg)
-        self._begin(columns)
+        try:
+            self._begin(columns)
+        except BwallocError:
+            self.choices = before  # the episodes that run are still these
+            raise
         seeds = np.array([choice.seed if choice else 0 for choice in self.choices])
         return self._observation(), with_masks({"seed": seeds}, mask)
 

@@ -173,6 +173,18 @@ def test_set_state_goes_back():
         env.set_state({"choice": None, "net_usd": 0.0, "generator": {}})
 
 
+def test_a_state_from_before_the_first_reset_wants_a_reset():
+    env = make().unwrapped
+    kept = env.get_state()
+    env.reset(seed=0)
+    env.set_state(kept)
+
+    with pytest.raises(BwallocError, match=r"call reset\(\)"):
+        env.step(np.zeros(env.action_space.shape))
+    env.reset(seed=0)
+    env.step(np.zeros(env.action_space.shape))
+
+
 def test_options_choose_split_start_and_overrides():
     env = make().unwrapped
     _, info = env.reset(seed=4, options={"split": "test", "start": 12.0})

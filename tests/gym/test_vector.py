@@ -119,6 +119,8 @@ def test_overrides_for_a_part_of_a_batch_are_refused():
 
     with pytest.raises(BwallocError, match="share one network; begin all of them"):
         batch.reset(seed=0, options=options)
+    batch.unwrapped.set_state(batch.unwrapped.get_state())
+    assert 3 == len(batch.step(actions_of(batch, 1)[0])[1])
 
 
 @pytest.mark.parametrize("seed", [-1, [0, 1, -1], [0, 1, 2.5], [0, 1], [0, 1, 2, 3]])

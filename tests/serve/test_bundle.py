@@ -380,6 +380,28 @@ def test_a_signature_is_checked(folder, tmp_path):
         load_bundle(folder, key=tmp_path / "other.pub")
 
 
+@pytest.mark.parametrize("kind", ["rsa", "private", "text", "absent"])
+def test_a_key_that_is_none_is_named(folder, tmp_path, kind):
+    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
+    (folder / part.SIGNATURE).write_bytes(bytes(64))
+    key = tmp_path / "key.pem"
+    if kind == "rsa":
+        made = rsa.generate_private_key(65537, 1024).public_key()
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        key.write_bytes(made.public_bytes(serialization.Encoding.PEM, form))
+    elif kind == "private":
+        form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        made = ed25519.Ed25519PrivateKey.generate()
+        key.write_bytes(made.private_bytes(serialization.Encoding.PEM, *form))
+    elif kind == "text":
+        key.write_text("no key")
+
+    with pytest.raises(BundleError, match=r"key\.pem: (is no Ed25519 key|cannot be read)"):
+        load_bundle(folder, key=key)
+
+
 def test_a_key_wants_a_signature(folder, tmp_path):
     with pytest.raises(BundleError, match=r"manifest\.sig: cannot be read"):
         load_bundle(folder, key=tmp_path / "any.pub")
