@@ -18,7 +18,7 @@ ROUNDS = 6
 SPARE_ROUNDS = 2
 SHRINK = 1.0 - 1e-6
 """Keeps float32 sums below capacity."""
-HUNGRY = 1e-5, 1e-3
+HUNGRY = 1e-5, 1e-1
 """Missing share of a want up to which it counts as met, and from which its weight is whole."""
 OPEN = 1e-3, 1e-1
 """Free share of a link up to which it counts as full, and from which it is open."""

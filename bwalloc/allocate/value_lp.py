@@ -68,7 +68,8 @@ class ValueLp:
             msg = f"HiGHS stopped with {self.model.getModelStatus()} on the LP of {n} demands."
             raise SolverError(msg)
         rates = np.zeros(self.network.tunnels.exists.size)
-        rates[self.exists] = self.model.getSolution().col_value[: len(self.exists)]
+        solution = np.asarray(self.model.getSolution().col_value[: len(self.exists)])
+        rates[self.exists] = np.maximum(solution, 0.0)  # bounds hold to the tolerance of HiGHS only
         return rates.reshape(self.network.tunnels.exists.shape)
 
     def _set_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
