@@ -60,7 +60,10 @@ wheel: $(READY)
 bench: $(READY)  ## measure again what benchmarks/results holds (minutes), and rewrite the tables
 	$(BIN)/bwalloc bench env --section all $(if $(MOBILE_PYTHON),--mobile-python $(MOBILE_PYTHON)) --json benchmarks/results/env-speed.json
 	$(BIN)/python benchmarks/plot_env_speed.py
-	for env in tiny-edge metro-inference random-edge; do $(BIN)/bwalloc compare $$env --json benchmarks/results/compare-$$env.json; done
+	$(BIN)/bwalloc compare tiny-edge --json benchmarks/results/compare-tiny-edge.json
+	$(BIN)/bwalloc compare metro-inference --episodes 40 --json benchmarks/results/compare-metro-inference.json
+	$(BIN)/bwalloc compare random-edge --json benchmarks/results/compare-random-edge.json
+	$(BIN)/bwalloc verify metro-inference --json benchmarks/results/verify-metro-inference.json
 	$(BIN)/python benchmarks/tables.py
 
 tables: $(READY)  ## write the tables of the READMEs from benchmarks/results

@@ -14,6 +14,7 @@ from pathlib import Path
 
 HOME = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
+ENVS = ("tiny-edge", "metro-inference", "random-edge")
 LEAST_DISTANCE = 0.15
 TOO_EASY = ("constant", "strict-priority")
 
@@ -68,7 +69,7 @@ def worth_learning() -> str:
         "| KV caches outside their SLO under it |",
         "|---|---|---|---|---|---|---|",
     ]
-    for env in ("tiny-edge", "metro-inference", "random-edge"):
+    for env in ENVS:
         result = _result(env)
         regret = {name: row["regret"]["mean"] for name, row in result["allocators"].items()}
         distance = min(regret[name] for name in TOO_EASY) - regret["clairvoyant"]
@@ -91,7 +92,7 @@ def agents() -> str:
         made = json.loads(path.read_text(encoding="utf-8"))
         name, training = path.parent.name, made["training"]
         env = made["environment"]
-        result = _result(name)
+        result = next(one for one in map(_result, ENVS) if name in one["allocators"])
         row = result["allocators"][name]
         rows.append(
             f"| `{name}` | `{env}` | {training['algorithm']}, {training['steps']:,} intervals "
