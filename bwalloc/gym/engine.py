@@ -52,7 +52,7 @@ class Engine:
         self.simulator = Simulator(scenario, threads=threads)
         self.corrected = CorrectedForecast(network, scenario.tuned, compiled=None)
         self.masks = masks_of(network, scenario.sizes)
-        self.by_class = _classes(network.demands.traffic_class)
+        self.classes, self.members = _classes(network.demands.traffic_class)
         self.state: State = self.simulator.start(batch)
         self.episodes: Episodes | None = None
 
@@ -127,6 +127,8 @@ class Engine:
         self.corrected.set_state(state["corrected"])
 
 
-def _classes(traffic_class: tuple[str, ...]) -> dict[str, np.ndarray]:
-    names = np.array(traffic_class)
-    return {str(name): np.flatnonzero(names == name) for name in dict.fromkeys(traffic_class)}
+def _classes(traffic_class: tuple[str, ...]) -> tuple[list[str], np.ndarray]:
+    """Names of the classes, and 1 where a demand is of one, float32 (classes, demands)."""
+    classes = list(dict.fromkeys(traffic_class))
+    members = np.array(classes)[:, None] == np.array(traffic_class)[None]
+    return classes, members.astype(np.float32)

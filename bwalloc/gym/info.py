@@ -18,15 +18,13 @@ def columns_of(engine: Engine, outcome: Outcome) -> dict[str, Any]:
     decisions whose rates did not fit the links.
     """
     flows = outcome.flows
-    ended = flows.served_gbit + flows.expired_gbit
+    attained = engine.members @ flows.attained_gbit
+    ended = engine.members @ (flows.served_gbit + flows.expired_gbit)
     return {
         "reward_terms": dict(outcome.terms),
         "slo": {
-            name: {
-                "attained_gbit": flows.attained_gbit[rows].sum(0),
-                "ended_gbit": ended[rows].sum(0),
-            }
-            for name, rows in engine.by_class.items()
+            name: {"attained_gbit": attained[row], "ended_gbit": ended[row]}
+            for row, name in enumerate(engine.classes)
         },
         "violations": outcome.violations,
         "interval": engine.state.interval.copy(),
