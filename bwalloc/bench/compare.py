@@ -27,7 +27,7 @@ class Comparison:
     """What was played; `bound_usd_per_h` has one entry per seed that was finished."""
 
     setting: Setting
-    played: dict[str, Played] = field(default_factory=dict[str, Played])
+    played: dict[str, Played] = field(default_factory=dict[str, Played], repr=False)
     decide_ms: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
     bound_usd_per_h: dict[int, float] = field(default_factory=dict[int, float])
     left_out: list[str] = field(default_factory=list[str])
@@ -87,6 +87,9 @@ def check(
         raise unknown_name(kind="split", name=setting.split, known=SPLITS, remedy="Pick one.")
     if setting.episodes < 1 or setting.seed < 0:
         msg = f"--episodes {setting.episodes} --seed {setting.seed}: need at least 1 and 0."
+        raise BwallocError(msg)
+    if isinstance(allocators, str):
+        msg = f"allocators={allocators!r}: expected a list of names, {allocators.split(',')}."
         raise BwallocError(msg)
     if max_decide_ms is not None and not max_decide_ms > 0.0:
         msg = f"--max-decide-ms {max_decide_ms:g}: expected milliseconds above 0."

@@ -23,6 +23,12 @@ from bwalloc.cli.outputs import check_outputs, write_json, writing
 from bwalloc.cli.progress import progress_bar
 from bwalloc.errors import BwallocError
 
+FIGURES = ("net $/h", "95 %", "regret", "95 %", "gain $/h", "95 %", "left %", "ms")
+LEFT_OUT_IF_NARROW = (1, 3)
+"""The intervals of net and regret: the paired one of the gain says more."""
+WIDE = 120
+"""Columns of a terminal that has room for all figures."""
+
 
 def run(
     *env: str,
@@ -148,30 +154,51 @@ def _pairs(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
 
 
 def _print(result: dict[str, Any]) -> None:
+    console = Console()
+    if not sys.stdout.isatty():
+        console.width = WIDE
+    table = _table(result, is_narrow=console.width < WIDE)
+    console.width = max(console.width, WIDE)  # a terminal that is narrower still wraps, not cuts
+    console.print(table)
+    violations = sum(row["violations"] for row in result["allocators"].values())
+    console.print(f"best classical: {result['best_classical']}; violations: {violations}")
+    if any(row["kind"] == "agent" for row in result["allocators"].values()):
+        console.print(_verdict(result))
+    for name in result["left_out"]:
+        console.print(f"left out: {name}")
+
+
+def _table(result: dict[str, Any], *, is_narrow: bool) -> Table:
+    """Net, regret and gain by allocator; a narrow one has the interval of the gain alone."""
     count = result["episodes"]
     title = f"{result['env']}, {result['split']} split, {count} episode{'s' * (count != 1)}"
-    table = Table(title=title, box=None, pad_edge=False)
+    table = Table(title=title, box=None, pad_edge=False, collapse_padding=is_narrow)
     for name in ("allocator", "kind"):
         table.add_column(name, no_wrap=True)
-    for name in ("net $/h", "95 %", "regret", "95 %", "gain $/h", "95 %", "left %", "ms"):
-        table.add_column(name, justify="right", no_wrap=True)
+    shown = [at for at in range(len(FIGURES)) if not (is_narrow and at in LEFT_OUT_IF_NARROW)]
+    for at in shown:
+        table.add_column(FIGURES[at], justify="right", no_wrap=True)
     bound = result["bound"]["net_usd_per_h"]
-    table.add_row("bound", "proven", _number(bound["mean"], 2), _range(bound, 2), "0.000")
+    figures = [_number(bound["mean"], 2), _range(bound, 2), "0.000", *[""] * 5]
+    table.add_row("bound", "proven", *(figures[at] for at in shown))
     ranked = sorted(
         result["allocators"].items(), key=lambda item: -item[1]["net_usd_per_h"]["mean"]
     )
     for name, row in ranked:
         style = "bold" if name == result["best_classical"] else ""
-        table.add_row(name, row["kind"], *_cells(row), style=style)
-    console = Console(width=None if sys.stdout.isatty() else 140)
-    console.print(table)
-    violations = sum(row["violations"] for row in result["allocators"].values())
-    console.print(f"best classical: {result['best_classical']}; violations: {violations}")
+        figures = _cells(row)
+        table.add_row(name, row["kind"], *(figures[at] for at in shown), style=style)
+    return table
+
+
+def _verdict(result: dict[str, Any]) -> str:
+    """Who earns most; a lead that the episodes do not prove is said to be none."""
     winner = _winner(result)
-    if any(row["kind"] == "agent" for row in result["allocators"].values()):
-        console.print(f"winner: {winner} ({result['allocators'][winner]['kind']})")
-    for name in result["left_out"]:
-        console.print(f"left out: {name}")
+    row = result["allocators"][winner]
+    text = f"winner: {winner} ({row['kind']})"
+    if row["kind"] == "agent" and not row["gain_over_best_classical_usd_per_h"]["lo"] > 0.0:
+        text += f"; its gain on {result['best_classical']} may be chance, the interval holds 0"
+    return text
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

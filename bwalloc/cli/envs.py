@@ -15,6 +15,8 @@ from bwalloc.errors import BwallocError, unknown_name
 from bwalloc.scenario import Scenario, Template, list_scenarios, load_template
 
 COMMANDS = ("list", "show")
+WIDEST = 400
+"""Names are there to be copied: what is wider than the terminal wraps, no cell is cut."""
 app = App(name="envs", help="List the environments of the catalogue, or show one.")
 
 
@@ -37,7 +39,7 @@ def show_all(*words: Annotated[str, Parameter(show=False)], envs: Path | None = 
             table.add_row(*_summary(load_template(name, envs=envs)))
         except BwallocError as error:
             broken.append(error)
-    Console().print(table)
+    Console(width=WIDEST).print(table)
     for error in broken:
         print(f"bwalloc: {error}", file=sys.stderr)
     return BAD_INPUT if broken else 0
@@ -59,7 +61,7 @@ def show_one(name: str, *, envs: Path | None = None, markdown: bool = False) -> 
         return
     template = load_template(name, envs=envs)
     scenario = template.usual
-    console = Console()
+    console = Console(width=WIDEST)
     console.print(f"[bold]{scenario.slug}[/] {scenario.id}: {scenario.title}")
     law = template.env.random
     if law is not None and template.is_drawn:

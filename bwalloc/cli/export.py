@@ -73,7 +73,8 @@ def run(
             f"test split, {episodes} episodes: {gain['mean']:+.2f} $/h "
             f"({gain['lo']:+.2f} to {gain['hi']:+.2f}) over {rule}"
         )
-    print(f"Next: bwalloc verify {out}{'' if os.sep in str(out) else os.sep}")
+    place = f" --env {env}" if env.endswith(".toml") else f" --envs {envs}" if envs else ""
+    print(f"Next: bwalloc verify {out}{'' if os.sep in str(out) else os.sep}{place}")
 
 
 def _parts(path: Path, name: str, envs: Path | None) -> tuple[dict[str, bytes], Manifest, str]:

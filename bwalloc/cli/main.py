@@ -20,13 +20,19 @@ app = App(
     help="Decide how much bandwidth each AI workload gets, before its demand is known.",
     version=bwalloc.__version__,
 )
-app.command("bwalloc.cli.envs:app", name="envs")
-app.command("bwalloc.cli.compare:run", name="compare")
-app.command("bwalloc.cli.record:run", name="record")
-app.command("bwalloc.cli.train:run", name="train")
-app.command("bwalloc.cli.export:run", name="export")
-app.command("bwalloc.cli.verify:run", name="verify")
-app.command("bwalloc.cli.bench:app", name="bench")
+# What a command is for stands here too: `bwalloc --help` imports none of them.
+HELP = {
+    "envs": "List the environments of the catalogue, or show one.",
+    "compare": "Compare allocators on the same episodes, beside the references and a proven bound.",
+    "record": "Record episodes of an environment as a Minari dataset for offline learning.",
+    "train": "Train a policy; the same command goes on with a run that was stopped.",
+    "export": "Export the best policy of a run, measure it on the test split, and write its card.",
+    "verify": "Check hashes, golden vectors and runtimes of an exported agent, and time them.",
+    "bench": "Measure speed on this machine, and quality on public matrices.",
+}
+for _name, _help in HELP.items():
+    _kind = "app" if _name in ("envs", "bench") else "run"
+    app.command(f"bwalloc.cli.{_name}:{_kind}", name=_name, help=_help)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

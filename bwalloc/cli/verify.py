@@ -26,7 +26,7 @@ def run(
     json_file: Annotated[Path | None, Parameter(name="--json")] = None,
     envs: Path | None = None,
 ) -> int:
-    """Check hashes, signature and golden vectors of a bundle, then its runtimes, and time them.
+    """Check hashes, golden vectors and runtimes of an exported agent, and time them.
 
     Args:
         agent: name of an agent of the catalogue, or the folder of a bundle (with a /).

@@ -30,7 +30,7 @@ _EXPECTED = {
     "bool_parsing": "true or false",
     "string_type": "a text",
     "string_too_short": "a text",
-    "string_pattern_mismatch": "a text that matches {pattern}",
+    "string_pattern_mismatch": "a text like 'mine/Branch-v1' (it matches {pattern})",
     "literal_error": "{expected}",
     "dict_type": "a table",
     "model_type": "a table",
@@ -66,7 +66,7 @@ def validate(
 def _sentence(
     model: type[BaseModel], error: Mapping[str, Any], where: str, overridden: Collection[str]
 ) -> str:
-    path, known = _walk(model, error["loc"])
+    path, known, kinds = _walk(model, error["loc"])
     if error["type"].startswith("union_tag"):
         path.append("class")
     key = ".".join(path)
@@ -76,7 +76,8 @@ def _sentence(
     if error["type"] == UNKNOWN:
         return f"{place}: is no known key. {nearest(path[-1], known).replace('est:', 'est key:')}"
     if error["type"] in ("missing", "union_tag_not_found"):
-        return f"{place}: is missing; add this key."
+        options = ", ".join(repr(each) for each in _options(kinds))
+        return f"{place}: is missing; add this key{options and f': one of {options}'}."
     return _mismatch(error, place)
 
 
@@ -94,8 +95,8 @@ def _mismatch(error: Mapping[str, Any], place: str) -> str:
     return text
 
 
-def _walk(model: type[BaseModel], loc: Sequence[Any]) -> tuple[list[str], list[str]]:
-    """The keys of `loc` as the file spells them (union tags dropped), and the last key's peers."""
+def _walk(model: type[BaseModel], loc: Sequence[Any]) -> tuple[list[str], list[str], list[Any]]:
+    """The keys of `loc` as the file spells them (no union tags), peers and types of the last."""
     path: list[str] = []
     here: list[Any] = [model]
     known: list[str] = []
@@ -111,7 +112,15 @@ def _walk(model: type[BaseModel], loc: Sequence[Any]) -> tuple[list[str], list[s
         else:
             here = [kind for each in here for kind in _parts(each)]
         path.append(str(step))
-    return path, known
+    return path, known, here
+
+
+def _options(kinds: Sequence[Any]) -> list[Any]:
+    """What a key of these types may hold if that can be listed: literals, tags of a union."""
+    literals = [each for each in kinds if typing.get_origin(each) is typing.Literal]
+    models = [each for each in kinds if isinstance(each, type) and issubclass(each, BaseModel)]
+    said = [option for each in literals for option in typing.get_args(each)]
+    return said or [tag for each in models for tag in _tags(each)]
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:

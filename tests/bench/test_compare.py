@@ -73,6 +73,11 @@ def test_unknown_names_are_answered_with_the_nearest(arguments, words):
         compare(**arguments)
 
 
+def test_one_name_instead_of_a_list_is_refused():
+    with pytest.raises(BwallocError, match=r"expected a list of names, \['max-min', 'mpc'\]"):
+        compare("tiny-edge", allocators="max-min,mpc", episodes=1)
+
+
 def test_no_episodes_is_an_error():
     with pytest.raises(BwallocError, match="at least 1"):
         compare("tiny-edge", episodes=0)

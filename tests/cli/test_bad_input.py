@@ -54,6 +54,8 @@ FILES = [
         'per_demand = 1\nexplicit = { "kv_transfer-up/edge-1" = [["edge-1", "hob", "cloud"]] }',
         ["kv_transfer-up/edge-1", "no site 'hob'", "Nearest: 'hub'"],
     ),
+    ('direction = "down"', "", ["direction: is missing", "'up', 'down'"]),
+    ('id = "bwalloc/TinyEdge-v1"', 'id = "Tiny"', ["id: got 'Tiny'", "like 'mine/Branch-v1'"]),
     ('"over" = 2.99', '"ovr" = 2.99', ["allocators.proportional.ovr", "Nearest: 'over'"]),
     ("[allocators.static]", "[allocators.statik]", ["allocators.statik", "Nearest: 'static'"]),
     ("[action]\nreserve", "[action]\nreserv", ["action.reserv", "Nearest: 'reserve'"]),

@@ -15,6 +15,13 @@ def test_the_list_says_how_large_drawn_networks_may_be(capsys, monkeypatch):
     assert ["4", "6", "8"] == rows["tiny-edge"].split()[2:5]
 
 
+def test_names_and_ids_are_whole_on_a_narrow_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert 0 == main(["envs", "list"])
+
+    assert {"metro-inference", "bwalloc/MetroInference-v1"} <= set(capsys.readouterr().out.split())
+
+
 def test_a_drawn_environment_is_shown_by_one_of_its_networks(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     network = load_scenario("random-edge").network
