@@ -91,7 +91,8 @@ def main() -> None:
 
 def _played(run: Curve, runs: Path) -> None:
     folder = runs / run.folder
-    recipe = recipe_from({"env": ENV, "seed": run.seed, "steps": ENDLESS, **run.recipe}, run.name)
+    table = {"env": ENV, "seed": run.seed, "steps": ENDLESS, "validation": {"patience": 0}}
+    recipe = recipe_from({**table, **run.recipe}, run.name)
     file = runs / f"{run.folder}.toml"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(recipe_toml(recipe), encoding="utf-8")
