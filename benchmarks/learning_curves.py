@@ -178,7 +178,7 @@ def _draw(document: dict[str, Any]) -> None:
         )
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel(f"regret, {document['episodes']} validation episodes")
-    axes[0].set_ylim(0, 0.6)
+    axes[0].set_ylim(0, 0.3)
     axes[0].legend(frameon=False, fontsize=8)
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(PICTURE, metadata={"Date": None})
