@@ -5,8 +5,8 @@ from dataclasses import asdict
 
 import numpy as np
 
-from bwalloc.allocate.decision import OUTPUTS, inputs_of
-from bwalloc.allocate.learned import Learned, Policy
+from bwalloc.allocate.decision import OUTPUTS
+from bwalloc.allocate.learned import Noting, Policy
 from bwalloc.allocate.neural import Architecture, layer_shapes
 from bwalloc.scenario import draw_world
 from bwalloc.serve import Manifest, write_bundle
@@ -29,22 +29,10 @@ def random_policy(scenario, architecture=SMALL, seed=0):
     return Policy(architecture, weights, tuned)
 
 
-class Noted(Learned):
-    """Keeps the inputs of its decisions."""
-
-    def reset(self, batch):
-        super().reset(batch)
-        self.inputs = []
-
-    def action(self, rates_gbps):
-        self.inputs.append(inputs_of(self.corrected, rates_gbps))
-        return super().action(rates_gbps)
-
-
 def decisions(scenario, policy, count=4):
-    rule = Noted(scenario.network, policy)
+    rule = Noting(scenario.network, policy)
     play(scenario, rule, [draw_world(scenario, "validation", 0)])
-    return rule.inputs[:: len(rule.inputs) // count][:count]
+    return rule.noted[:: len(rule.noted) // count][:count]
 
 
 def parts_of(scenario, policy):

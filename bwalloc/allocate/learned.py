@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.allocate.corrected import CorrectedForecast
+from bwalloc.allocate.decision import inputs_of
 from bwalloc.allocate.neural import Architecture, Graph, Weights, act, embed
 
 if TYPE_CHECKING:
@@ -62,3 +63,17 @@ class Learned:
         policy = self.policy
         embedding = embed(policy.weights, features, self.graph, policy.architecture)
         return act(policy.weights, embedding, self.graph)
+
+
+class Noting(Learned):
+    """Notes the inputs of its decisions, as `decided` takes them."""
+
+    def reset(self, batch: int) -> None:
+        """Forget all history, and the notes."""
+        super().reset(batch)
+        self.noted: list[dict[str, np.ndarray]] = []
+
+    def action(self, rates_gbps: np.ndarray) -> np.ndarray:
+        """As `Learned.action`."""
+        self.noted.append(inputs_of(self.corrected, rates_gbps))
+        return super().action(rates_gbps)

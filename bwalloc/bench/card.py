@@ -114,7 +114,7 @@ def card_text(manifest: Manifest, scores: Scores | None, command: str) -> str:
         f"- Algorithm `{made.algorithm}`, seed {made.seed}, {made.steps:,} intervals of single "
         f"episodes, {made.seconds / 60:.1f} minutes on {made.hardware or 'an unknown machine'}.",
         "- Trained on the train split, chosen on the validation split; the test and ood splits "
-        "were played once, for this card.",
+        "score it and chose nothing of it.",
         f"- Trained by `{made.command or 'unknown'}`, exported by `{command}`.",
         f"- Commit `{made.commit or 'unknown'}`; "
         + ", ".join(f"{name} {version}" for name, version in sorted(made.versions.items()))

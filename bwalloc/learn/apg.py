@@ -127,8 +127,7 @@ class ApgTrainer:
             optimisers = {"critic": self.critic_optimiser}
             arrays_to_modules(tensors, {"critic": self.critic}, optimisers)
         self.steps = steps
-        beyond = first_seed(self.recipe.seed) + steps  # where an early checkpoint does not say
-        self.unroll = self._episodes(int(tensors.get(NEXT, beyond)))
+        self.unroll = self._episodes(int(tensors[NEXT]))
 
     def _modules(self) -> dict[str, torch.nn.Module]:
         return {"policy": self.network, "averaged": self.averaged}

@@ -136,7 +136,7 @@ class _Session:
         saved = folder.load()
         if saved:
             tensors, state = saved
-            trainer.resume(tensors, int(tensors[STEPS] if STEPS in tensors else state[STEPS]))
+            trainer.resume(tensors, int(tensors[STEPS]))
             self.before_s = float(state["seconds"])
         self.begin = time.monotonic()
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from bwalloc.allocate.decision import INPUTS, OUTPUTS, inputs_of
-from bwalloc.allocate.learned import Learned
+from bwalloc.allocate.decision import INPUTS, OUTPUTS
+from bwalloc.allocate.learned import Noting
 from bwalloc.learn.export.graph import DecisionGraph
 from bwalloc.scenario import draw_world
 from bwalloc.sim.play import play
@@ -20,20 +20,6 @@ if TYPE_CHECKING:
     from bwalloc.scenario import Scenario
 
 SPLIT = "validation"
-
-
-class _Noted(Learned):
-    """Notes the inputs of its decisions."""
-
-    def action(self, rates_gbps: np.ndarray) -> np.ndarray:
-        """As `Learned.action`."""
-        self.noted.append(inputs_of(self.corrected, rates_gbps))
-        return super().action(rates_gbps)
-
-    def reset(self, batch: int) -> None:
-        """As `Learned.reset`."""
-        super().reset(batch)
-        self.noted: list[dict[str, np.ndarray]] = []
 
 
 def decisions_of(scenario: Scenario, policy: Policy, number: int) -> list[dict[str, np.ndarray]]:
@@ -57,7 +43,7 @@ def decisions_of(scenario: Scenario, policy: Policy, number: int) -> list[dict[s
 
 def _seen(scenario: Scenario, policy: Policy) -> Iterator[dict[str, np.ndarray]]:
     for seed in count():
-        rule = _Noted(scenario.network, policy)
+        rule = Noting(scenario.network, policy)
         play(scenario, rule, [draw_world(scenario, SPLIT, seed)])
         yield from rule.noted
 
