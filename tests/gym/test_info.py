@@ -13,7 +13,8 @@ def played():
     scenario = load_scenario("tiny-edge", {"time.intervals": 40})
     engine = Engine(scenario, 2)
     engine.restart(np.arange(2), [draw_world(scenario, "train", seed) for seed in range(2)])
-    outcome = engine.play(engine.corrected.base)
+    sizes = scenario.sizes
+    outcome = engine.step(np.zeros((2, sizes.demands * (3 + sizes.tunnels)), np.float32))
     return engine, outcome, columns_of(engine, outcome)
 
 
