@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from bwalloc.scenario.fields import LATER
 
 if TYPE_CHECKING:
     from bwalloc.scenario.schema import EnvFile
@@ -23,10 +28,14 @@ TUNED = {
 def digest_of(env: EnvFile, path: Path) -> str:
     """SHA-256 of the canonical JSON of an environment and of the topology file it names.
 
-    Texts, the version history, tuned constants and the scale of the reward do not count.
+    Texts, the version history, tuned constants and the scale of the reward do not count, nor do
+    fields marked `LATER` that hold their default.
     """
     left_out = TUNED if env.random else {**TUNED, "random": True}
-    tree = _without_texts(env.model_dump(mode="json", by_alias=True, exclude=left_out))
+    tree = env.model_dump(mode="json", by_alias=True, exclude=left_out)
+    for place in _unused(env):
+        _remove(tree, place)
+    tree = _without_texts(tree)
     text = json.dumps(tree, sort_keys=True, separators=(",", ":"))
     hashed = hashlib.sha256(text.encode())
     if env.network.file is not None:
@@ -40,3 +49,27 @@ def _without_texts(tree: Any) -> Any:
     if isinstance(tree, list):
         return [_without_texts(value) for value in tree]
     return tree
+
+
+def _unused(node: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where the fields marked `LATER` stand that hold their default, as paths into the dump."""
+    if isinstance(node, BaseModel):
+        for name, info in type(node).model_fields.items():
+            value, here = getattr(node, name), (*place, info.alias or name)
+            if LATER in info.metadata and value == info.get_default(call_default_factory=True):
+                yield here
+            else:
+                yield from _unused(value, here)
+    elif isinstance(node, dict | list):
+        parts = node.items() if isinstance(node, dict) else enumerate(node)
+        for key, value in parts:
+            yield from _unused(value, (*place, key))
+
+
+def _remove(tree: Any, place: tuple[Any, ...]) -> None:
+    """Drop a key of the dump; what is not there was left out for another reason."""
+    for step in place[:-1]:
+        if isinstance(tree, dict) and step not in tree:
+            return
+        tree = tree[step]
+    tree.pop(place[-1], None)

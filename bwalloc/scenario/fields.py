@@ -27,6 +27,9 @@ Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), NO_T
 Count: TypeAlias = Annotated[int, Field(ge=1), NO_TEXT]
 Duration: TypeAlias = Annotated[float, Field(gt=0), NO_TEXT]
 """Seconds or milliseconds; `inf` means without end."""
+LATER = "added later"
+"""Marks, in an annotation, a field that came after digests were published: at its default it is
+left out of the digest, so that files which do not use it keep their worlds and their plans."""
 
 
 class Section(BaseModel):
