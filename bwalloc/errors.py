@@ -12,6 +12,8 @@ BwallocError
 ├── BundleError           an exported policy with a part missing, changed, or not allowed
 ├── ActionError           an action with a wrong shape, or numbers that are not finite
 ├── InfeasibleError       a decision that breaks a limit
+├── LimitsError           limits that make no sense, or name what the network has not
+├── ServiceError          a sidecar that cannot listen, or must not as it was asked to
 └── SolverError           a linear programme that HiGHS did not solve
 """
 
@@ -67,6 +69,14 @@ class ActionError(BwallocError, ValueError):
 
 class InfeasibleError(BwallocError, ValueError):
     """Raised when a decision breaks a limit of the network it was made for."""
+
+
+class ServiceError(BwallocError):
+    """Raised when a sidecar cannot listen where it was told to, or must not without protection."""
+
+
+class LimitsError(BwallocError, ValueError):
+    """Raised when limits make no sense, or are about demands that a network does not have."""
 
 
 class SolverError(BwallocError, RuntimeError):

@@ -2,17 +2,148 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bwalloc.errors import DecisionError
+from bwalloc.errors import DecisionError, LimitsError, nearest
 
 if TYPE_CHECKING:
     from bwalloc.network import Network
 
 TOLERANCE = 1e-5
 """Relative overload that float32 sums may show."""
+
+
+def _nothing() -> Mapping[str, float]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What every decision is held to, whoever made it; the defaults limit nothing but capacity.
+
+    Capacities, residency and encryption need no entry: they are in the telemetry and in the tunnels
+    of the network. Where limits contradict each other the one named first wins: capacity, what an
+    operator overrides, floors, caps of tenants, largest step, least change.
+
+    Attributes:
+        floors_gbps: rate a demand gets at least, by name; the larger of this and the network's own.
+        tenant_gbps: rate that the demands of a tenant get at most, all together, by tenant.
+        static_gbps: rate of a demand in the static table, by name; the others share what is left.
+        largest_step_gbps: a rate of a tunnel moves at most this much from one decision to the next.
+        least_change: share of a rate below which a change is not worth an update: the old rate
+            stays where it fits.
+        max_usd_per_h: orders never bring the hourly bill above this.
+        max_usd_per_month: nor the bill of a calendar month (UTC), were nothing ever released again.
+        max_orders_per_h: orders in any 60 minutes, releases included.
+        approval_above_usd_per_h: an order that adds more than this to the hourly bill waits for
+            `Supervisor.approve`.
+        approval_waits_s: how long it waits before it lapses.
+        decide_within_s: time for one decision, later answers of a policy are dropped; None is a
+            fifth of the interval, 2 s at most.
+        stale_after_s: telemetry older than this is not decided upon; None is two intervals.
+        future_s: telemetry may be so far ahead of this clock; None is half an interval.
+        last_good_s: how long the last good decision stands in once telemetry fails, and how long
+            what was last measured stands for what is missing; None is three intervals.
+        capacity_up_to: a capacity beyond this multiple of what was built is a wrong unit.
+        offered_up_to: so is an offered load beyond this multiple of the demand's widest tunnel.
+    """
+
+    floors_gbps: Mapping[str, float] = field(default_factory=_nothing)
+    tenant_gbps: Mapping[str, float] = field(default_factory=_nothing)
+    static_gbps: Mapping[str, float] = field(default_factory=_nothing)
+    largest_step_gbps: float = math.inf
+    least_change: float = 0.0
+    max_usd_per_h: float = math.inf
+    max_usd_per_month: float = math.inf
+    max_orders_per_h: float = math.inf
+    approval_above_usd_per_h: float = math.inf
+    approval_waits_s: float = 3600.0
+    decide_within_s: float | None = None
+    stale_after_s: float | None = None
+    future_s: float | None = None
+    last_good_s: float | None = None
+    capacity_up_to: float = 16.0
+    offered_up_to: float = 50.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that make no limit.
+
+        Raises:
+            LimitsError: A number is negative, no number, or a share beyond 1; names the field.
+        """
+        for place, value in self._numbers():
+            if not value >= 0:  # NaN too
+                msg = f"Limits.{place}: got {value}, must be a number of at least 0."
+                raise LimitsError(msg)
+        for name in ("floors_gbps", "static_gbps"):
+            for key, value in getattr(self, name).items():
+                if math.isinf(value):
+                    msg = f"Limits.{name}, '{key}': must be finite."
+                    raise LimitsError(msg)
+        if self.least_change >= 1:
+            msg = f"Limits.least_change: got {self.least_change}, must be a share below 1."
+            raise LimitsError(msg)
+        if min(self.capacity_up_to, self.offered_up_to) < 1:
+            msg = "Limits.capacity_up_to, offered_up_to: must be at least 1."
+            raise LimitsError(msg)
+
+    def _numbers(self) -> Iterator[tuple[str, float]]:
+        for each in fields(self):
+            value: Any = getattr(self, each.name)
+            if isinstance(value, Mapping):
+                yield from ((f"{each.name}, '{key}'", float(one)) for key, one in value.items())
+            elif value is not None:
+                yield each.name, float(value)
+
+    def check_names(self, network: Network) -> None:
+        """Refuse limits of demands and tenants that a network does not have: slips of the writer.
+
+        Raises:
+            LimitsError: Naming the nearest.
+        """
+        demands = network.demands
+        tables = {
+            "floors_gbps": demands.name,
+            "static_gbps": demands.name,
+            "tenant_gbps": demands.tenant,
+        }
+        for field_name, names in tables.items():
+            known = set(names)
+            for name in getattr(self, field_name):
+                if name not in known:
+                    what = "tenant" if field_name == "tenant_gbps" else "demand"
+                    msg = f"Limits.{field_name}: no {what} '{name}' in network '{network.name}'. "
+                    raise LimitsError(msg + nearest(name, known))
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The time limits of `Limits` for one network, in seconds, none left open."""
+
+    decide_within_s: float
+    stale_after_s: float
+    future_s: float
+    last_good_s: float
+
+    @classmethod
+    def of(cls, limits: Limits, interval_s: float) -> Times:
+        """Fill what was left open."""
+        return cls(
+            _given(limits.decide_within_s, min(0.2 * interval_s, 2.0)),
+            _given(limits.stale_after_s, 2.0 * interval_s),
+            _given(limits.future_s, 0.5 * interval_s),
+            _given(limits.last_good_s, 3.0 * interval_s),
+        )
+
+
+def _given(value: float | None, default: float) -> float:
+    return default if value is None else float(value)
 
 
 def violations(network: Network, rates_gbps: np.ndarray, capacity_gbps: np.ndarray) -> np.ndarray:

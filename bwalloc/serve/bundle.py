@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from bwalloc.allocate.constants import check_constants
 from bwalloc.allocate.learned import Learned, Policy
 from bwalloc.allocate.neural import layer_shapes
-from bwalloc.allocate.session import RuleSession
 from bwalloc.errors import BundleError, ScenarioError
 from bwalloc.serve.agents import find_agent
 from bwalloc.serve.golden import check_golden
@@ -40,7 +39,11 @@ from bwalloc.tensors import tensors_from_bytes
 if TYPE_CHECKING:
     import numpy as np
 
+    from bwalloc.allocate.limits import Limits
     from bwalloc.network import Network
+    from bwalloc.serve.clock import Clock
+    from bwalloc.serve.runtime import RuntimeName
+    from bwalloc.serve.supervisor import Supervisor
 
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Names of parts: no folder, no device, no stream of another file."""
@@ -71,9 +74,32 @@ class Bundle:
         """The policy as a rule over arrays, for any network."""
         return Learned(network, self.policy)
 
-    def bind(self, network: Network) -> RuleSession:
-        """A session that decides for `network`, which may be any."""
-        return RuleSession(self.name, network, self.rule(network), self.version)
+    def bind(
+        self,
+        network: Network,
+        limits: Limits | None = None,
+        *,
+        runtime: RuntimeName = "auto",
+        audit: Path | str | None = None,
+        clock: Clock | None = None,
+    ) -> Supervisor:
+        """Put the policy in charge of `network`, which may be any; it is warmed up when this ends.
+
+        Args:
+            network: what it decides for.
+            limits: what every decision is held to; None limits nothing but capacity.
+            runtime: "onnx", "numpy", or "auto", the faster of those installed.
+            audit: file of the audit log; None keeps none. What the log of an earlier process says
+                of money, orders and the kill switch holds on.
+            clock: for replays and tests; None is the machine's.
+
+        Raises:
+            LimitsError: The limits name what the network has not.
+            BundleError: The runtime cannot run the bundle, or decides otherwise than it should.
+        """
+        from bwalloc.serve.supervisor import Supervisor
+
+        return Supervisor(self, network, limits, runtime=runtime, audit=audit, clock=clock)
 
 
 def load_bundle(agent: str | Path, *, key: Path | None = None) -> Bundle:

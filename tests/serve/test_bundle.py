@@ -9,7 +9,7 @@ from policies import MADE, decisions, manifest_of, parts_of, random_policy, writ
 
 from bwalloc.errors import BundleError, UnknownNameError
 from bwalloc.scenario import draw_world, load_scenario
-from bwalloc.serve import agents, load_bundle, write_bundle
+from bwalloc.serve import ReplayClock, agents, load_bundle, write_bundle
 from bwalloc.serve import manifest as part
 from bwalloc.serve.golden import decide_plainly, difference, golden_bytes
 from bwalloc.sim import Episodes, Simulator
@@ -313,7 +313,7 @@ def test_what_is_no_number_is_no_small_difference(name):
 
 def test_a_session_of_a_bundle_decides_as_its_rule(folder, scenario):
     bundle, network = load_bundle(folder), scenario.network
-    session, rule = bundle.bind(network), bundle.rule(network)
+    session, rule = bundle.bind(network, clock=ReplayClock()), bundle.rule(network)
     simulator, episodes = Simulator(scenario), Episodes([draw_world(scenario, "test", 0)])
     state = simulator.start(1)
     readings = simulator.first_readings(state, episodes)
@@ -322,7 +322,7 @@ def test_a_session_of_a_bundle_decides_as_its_rule(folder, scenario):
         rates = rule.decide(readings)
         decision = session.decide(telemetry_of(network, readings))
         np.testing.assert_allclose(rates[:, :, 0], decision.rates_gbps, rtol=1e-4, atol=1e-5)
-        assert ("test-agent", bundle.version) == (decision.source, decision.policy_version)
+        assert ("policy", bundle.version) == (decision.source, decision.policy_version)
         step = simulator.step(state, rates, episodes)
         state, readings = step.state, step.readings
 
