@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
 from bwalloc.allocate.neural import MOST_HIDDEN, MOST_ROUNDS, Architecture
 from bwalloc.errors import RecipeError, ScenarioError
+from bwalloc.scenario import Shift
 from bwalloc.scenario.fields import NO_TEXT, Count, NonNegative, Positive, Section, Share
+from bwalloc.scenario.schema import ShiftSection
 from bwalloc.scenario.validate import validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from bwalloc.scenario import Scenario
 
 Algorithm: TypeAlias = Literal["apg", "ppo", "sac"]
 ALGORITHMS: tuple[Algorithm, ...] = ("apg", "ppo", "sac")
@@ -117,8 +122,22 @@ class SacSection(Section):
     critic_first: Annotated[int, Field(ge=0), NO_TEXT] = 30
 
 
+class VarietySection(ShiftSection):
+    """What some training episodes differ in from those of the environment.
+
+    As a shift of the `ood` split, and `day_level_sd`: log deviation of a service's level from one
+    episode to another.
+    """
+
+    day_level_sd: NonNegative | None = None
+
+
 class Recipe(Section):
-    """One training run. `steps` are intervals of single episodes, summed over the batch."""
+    """One training run. `steps` are intervals of single episodes, summed over the batch.
+
+    Training episode `n` gets entry `n % count` of `variety`; an entry that holds nothing but a name
+    changes nothing. Validation and export play the environment as it is.
+    """
 
     schema_version: Literal[1] = Field(1, alias="schema")
     env: str
@@ -130,6 +149,12 @@ class Recipe(Section):
     apg: ApgSection = ApgSection()
     ppo: PpoSection = PpoSection()
     sac: SacSection = SacSection()
+    variety: list[VarietySection] = Field(default_factory=list)
+
+    def varied(self, scenario: Scenario) -> Scenario:
+        """The scenario whose training episodes have the variety of the recipe."""
+        shifts = tuple(Shift(**each.model_dump(exclude={"source"})) for each in self.variety)
+        return replace(scenario, workload=replace(scenario.workload, variety=shifts))
 
 
 def recipe_from(table: Mapping[str, Any], where: str) -> Recipe:
@@ -166,7 +191,7 @@ def recipe_toml(recipe: Recipe) -> str:
         table, _, name = key.rpartition(".")
         if table != section:
             section = table
-            lines += ["", f"[{table}]"]
+            lines += ["", "[[variety]]" if table.startswith("variety.") else f"[{table}]"]
         lines.append(f"{name} = {_literal(value)}")
     return "\n".join(lines) + "\n"
 
@@ -174,9 +199,12 @@ def recipe_toml(recipe: Recipe) -> str:
 def flat(recipe: Recipe) -> dict[str, Any]:
     """Everything a run follows from by dotted key; sections of other algorithms are left out."""
     whole = recipe.model_dump(by_alias=True)
-    keys = {key: value for key, value in whole.items() if not isinstance(value, dict)}
+    keys = {key: value for key, value in whole.items() if not isinstance(value, dict | list)}
     for section in ("network", "validation", recipe.algorithm):
         keys |= {f"{section}.{key}": value for key, value in whole[section].items()}
+    for index, entry in enumerate(recipe.variety):
+        changed = entry.model_dump(exclude_defaults=True)
+        keys |= {f"variety.{index}.{key}": value for key, value in changed.items()}
     return {key: value for key, value in keys.items() if key.rpartition(".")[2] != "source"}
 
 

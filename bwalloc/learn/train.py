@@ -96,7 +96,7 @@ def train(
     scenario = load_scenario(recipe.env, envs=envs)
     folder = RunFolder(out, recipe)
     folder.note_origin(Origin(command, machine(), commit(), versions(*PACKAGES, *LEARNERS)))
-    trainer = make_trainer(scenario, recipe, device, init)
+    trainer = make_trainer(recipe.varied(scenario), recipe, device, init)
     session = _Session(recipe, scenario, folder, trainer, minutes, listener)
     session.run()
     return folder

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from bwalloc.errors import ScenarioError, unknown_name
+from bwalloc.scenario.failures import draw_events
+from bwalloc.scenario.outages import Outages, capacities_under
 from bwalloc.scenario.scenario import SPLITS
 from bwalloc.scenario.trace import replay, trace_of
 from bwalloc.scenario.workload import Part, Shift
@@ -51,7 +53,8 @@ BLOCK_CELLS = 32_768
 def draw_world(scenario: Scenario, split: str, seed: int, *, start_h: float | None = None) -> World:
     """The world of episode `seed` of a split; any seed of 0 or more is an episode of every split.
 
-    In the `ood` split episode `seed` gets the shift `seed % count` of the environment file.
+    In the `ood` split episode `seed` gets the shift `seed % count` of the environment file; in
+    `train` that of the workload's variety, if it has any.
     `start_h` replaces the random hour of the week it starts, 0 (Monday 00:00 UTC) to 168.
 
     Raises:
@@ -66,7 +69,7 @@ def draw_world(scenario: Scenario, split: str, seed: int, *, start_h: float | No
     if start_h is not None and not 0.0 <= start_h < WEEK_H:
         msg = f"start: got {start_h}, expected an hour of the week, 0 to {WEEK_H:g}."
         raise ScenarioError(msg)
-    shift = _shift(scenario, seed) if split == "ood" else None
+    shift = _shift(scenario, split, int(seed))
     entropy = [SPLITS.index(split), scenario.workload.entropy, int(seed)]
     sequence = np.random.SeedSequence(entropy)
     return draw_from(scenario, sequence, split=split, seed=int(seed), shift=shift, start_h=start_h)
@@ -89,23 +92,37 @@ def draw_from(
     start = drawn_h if start_h is None else start_h
     arrivals, jobs = _traffic(scenario, rng, start, shift or Shift("none"), split)
     factor = shift.capacity_factor if shift else 1.0
-    capacity = scenario.network.links.capacity_gbps * factor
+    capacity, outages = _capacities(scenario, rng["failures"], start, factor)
     return World(
         split=split,
         seed=seed,
         start_h=start,
         arrivals_gbit=arrivals,
         jobs_gbit=jobs,
-        capacity_gbps=np.tile(capacity, (scenario.timing.intervals, 1)),
+        capacity_gbps=capacity,
+        outages=outages,
     )
 
 
-def _shift(scenario: Scenario, seed: int) -> Shift:
-    shifts = scenario.workload.shifts
-    if not shifts:
+def _capacities(
+    scenario: Scenario, rng: np.random.Generator, start_h: float, factor: float
+) -> tuple[np.ndarray, Outages | None]:
+    """Capacity of each link by interval, and its outages where links fail."""
+    timing, nominal = scenario.timing, scenario.network.links.capacity_gbps * factor
+    if scenario.failures is None:
+        return np.tile(nominal, (timing.intervals, 1)), None
+    length_s = timing.intervals * timing.interval_s
+    events = draw_events(scenario.failures, rng, length_s, start_h)
+    return capacities_under(events, nominal, timing)
+
+
+def _shift(scenario: Scenario, split: str, seed: int) -> Shift | None:
+    workload = scenario.workload
+    shifts = {"ood": workload.shifts, "train": workload.variety}.get(split, ())
+    if split == "ood" and not shifts:
         msg = f"{scenario.slug}: has no [[ood]] shift, so no episode out of distribution; add one."
         raise ScenarioError(msg)
-    return shifts[int(seed) % len(shifts)]
+    return shifts[seed % len(shifts)] if shifts else None
 
 
 def _traffic(
@@ -169,6 +186,8 @@ def _shifted(spec: RequestSpec, shift: Shift) -> RequestSpec:
         changed["surge_scale"] = shift.surge_scale
     if shift.surges_per_day is not None:
         changed["surges_per_day"] = shift.surges_per_day
+    if shift.day_level_sd is not None:
+        changed["day_level_sd"] = shift.day_level_sd
     if shift.burst is not None:
         changed["burst"] = (shift.burst,) * len(spec.services)
     return replace(spec, **changed) if changed else spec

@@ -37,7 +37,7 @@ class Part(Generic[Spec]):
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """What one kind of out-of-distribution episode changes."""
+    """What one kind of episode changes, out of distribution or for the variety of training."""
 
     name: str
     surge_scale: float | None = None
@@ -46,6 +46,7 @@ class Shift:
     demand_factor: float = 1.0
     burst: str | None = None
     absent_class: str | None = None
+    day_level_sd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Workload:
             it is, so worlds before and after an override differ by what was overridden only.
         stream_scale: How much larger than a mean site the site of each service is.
         traces: Requests to replay instead of drawing them.
+        variety: Shifts of the `train` split, in turn as those of `ood`; none by default.
     """
 
     requests: RequestSpec | None
@@ -79,3 +81,4 @@ class Workload:
     entropy: int
     stream_scale: Float[np.ndarray, " services"]
     traces: Traces
+    variety: tuple[Shift, ...] = ()

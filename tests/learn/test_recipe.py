@@ -8,6 +8,9 @@ pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
 
 from bwalloc.errors import RecipeError
 from bwalloc.learn.recipe import ALGORITHMS, read_recipe, recipe_from, recipe_toml
+from bwalloc.scenario import draw_world, load_scenario
+
+VARIED = {"env": "tiny-edge", "variety": [{"name": "plain"}, {"name": "up", "demand_factor": 2.0}]}
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -46,3 +49,26 @@ def test_a_file_that_is_no_toml_is_named(tmp_path, data):
     (tmp_path / "r.toml").write_bytes(data)
     with pytest.raises(RecipeError, match=r"r\.toml: cannot be read as a recipe"):
         read_recipe(tmp_path / "r.toml")
+
+
+def test_training_episodes_have_the_variety_of_the_recipe_in_turn():
+    scenario = load_scenario("tiny-edge", {"time.intervals": 40})
+    varied = recipe_from(VARIED, "recipe").varied(scenario)
+    drawn = [
+        [draw_world(each, split, seed).arrivals_gbit.sum() for each in (scenario, varied)]
+        for split, seed in (("train", 0), ("train", 1), ("validation", 1))
+    ]
+
+    assert [True, False, True] == [plain == other for plain, other in drawn]
+
+
+def test_a_recipe_with_variety_is_written_and_read_again(tmp_path):
+    recipe = recipe_from(VARIED, "recipe")
+    (tmp_path / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
+
+    assert recipe == read_recipe(tmp_path / "recipe.toml")
+
+
+def test_a_misspelt_key_of_variety_is_named():
+    with pytest.raises(RecipeError, match=r"variety\.0\.day_level.*day_level_sd"):
+        recipe_from({"env": "tiny-edge", "variety": [{"name": "x", "day_level": 1.0}]}, "recipe")
