@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
 from bwalloc.allocate.decision import OUTPUTS
 from bwalloc.allocate.learned import Noting, Policy
 from bwalloc.allocate.neural import Architecture, layer_shapes
+from bwalloc.observe import TABLES
 from bwalloc.scenario import draw_world
 from bwalloc.serve import Manifest, write_bundle
 from bwalloc.serve import manifest as part
@@ -19,14 +21,54 @@ SMALL = Architecture(hidden=8, rounds=1)
 MADE = part.Training(algorithm="apg", steps=1, seconds=1.0, seed=0, command="none", hardware="none")
 
 
-def random_policy(scenario, architecture=SMALL, seed=0):
+SEEN = {kind: len(table) for kind, table in TABLES.items()}
+PARTS_OF_A_LAYER = {
+    "demand.in": (SEEN["demands"], SEEN["globals"]),
+    "tunnel.in": (SEEN["tunnels"], SMALL.hidden),
+    "link.in": (SEEN["links"],),
+    "link.0": (SMALL.hidden,) * 2,
+    "tunnel.0": (SMALL.hidden,) * 3,
+    "demand.0": (SMALL.hidden,) * 3,
+    "demand.out": (SMALL.hidden,),
+    "tunnel.out": (SMALL.hidden,),
+}
+"""Columns of each weight of a `SMALL` policy that a graph holds apart."""
+
+
+def random_weights(architecture, seed):
     rng, weights = np.random.default_rng(seed), {}
     for name, (rows, columns) in layer_shapes(architecture).items():
         drawn = rng.normal(0, 1, (rows, columns)) / np.sqrt(columns)
         weights[f"{name}.weight"] = drawn.astype(np.float32)
         weights[f"{name}.bias"] = rng.normal(0, 0.2, rows).astype(np.float32)
+    return weights
+
+
+def random_policy(scenario, architecture=SMALL, seed=0):
+    weights = random_weights(architecture, seed)
     tuned = {name: dict(scenario.tuned.get(name, {})) for name in ("forecast", "action")}
     return Policy(architecture, weights, tuned)
+
+
+def graph_of(policy):
+    """The ONNX file of a `SMALL` policy: that of `random_policy` with seed 0, as torch exported it,
+    its weights replaced. Made by `bwalloc.learn.export.onnx.onnx_of` for tiny-edge."""
+    graph = (Path(__file__).parent / "golden" / "policy-small.onnx").read_bytes()
+    old, new = random_weights(SMALL, 0), policy.weights
+    for name, parts in PARTS_OF_A_LAYER.items():
+        ends = np.cumsum(parts)
+        for first, end in zip(ends - parts, ends, strict=True):
+            columns = slice(int(first), int(end))
+            graph = replaced(
+                graph, old[f"{name}.weight"][:, columns], new[f"{name}.weight"][:, columns]
+            )
+        graph = replaced(graph, old[f"{name}.bias"], new[f"{name}.bias"])
+    return graph
+
+
+def replaced(graph, old, new):
+    assert 1 == graph.count(old.tobytes()), "export tests/golden/policy-small.onnx again"
+    return graph.replace(old.tobytes(), new.tobytes())
 
 
 def decisions(scenario, policy, count=4):
@@ -36,11 +78,11 @@ def decisions(scenario, policy, count=4):
 
 
 def parts_of(scenario, policy):
-    """Parts of a bundle that were decided by NumPy; its ONNX file is empty."""
+    """Parts of a bundle of a `SMALL` policy; its decisions are NumPy's."""
     given = [one | decide_plainly(policy, one) for one in decisions(scenario, policy)]
     assert set(OUTPUTS) <= set(given[0])
     return {
-        part.ONNX: b"",
+        part.ONNX: graph_of(policy),
         part.WEIGHTS: tensors_to_bytes(policy.weights),
         part.GOLDEN: golden_bytes(given),
         part.ARCHITECTURE: json.dumps(asdict(policy.architecture)).encode(),
@@ -64,8 +106,9 @@ def manifest_of(scenario, policy, parts, **changes):
     return Manifest(**{**made, **changes})
 
 
-def write_agent(folder, scenario, policy=None, *, onnx=b"", **changes):
+def write_agent(folder, scenario, policy=None, *, onnx=None, **changes):
     policy = policy or random_policy(scenario)
-    parts = {**parts_of(scenario, policy), part.ONNX: onnx}
+    parts = parts_of(scenario, policy)
+    parts[part.ONNX] = parts[part.ONNX] if onnx is None else onnx
     write_bundle(folder, manifest_of(scenario, policy, parts, **changes), parts)
     return folder

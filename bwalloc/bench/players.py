@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bwalloc.allocate import CLASSICAL, REFERENCES, make_rule
 from bwalloc.errors import unknown_name
 from bwalloc.serve import agents_for, list_agents, load_bundle
+from bwalloc.serve.agents import is_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ def players(chosen: Sequence[str] | None, environment: str) -> list[str]:
     agents = [name for name in dict.fromkeys(wanted) if name not in RULES]
     _BUNDLES.clear()
     for name in agents:
-        if not _is_path(name) and name not in list_agents():
+        if not is_path(name) and name not in list_agents():
             known = [*RULES, *list_agents()]
             raise unknown_name(kind="allocator", name=name, known=known, remedy=REMEDY)
         _BUNDLES[name] = load_bundle(name)
@@ -60,7 +61,3 @@ def make_player(name: str, scenario: Scenario, history: Callable[[], History]) -
     if name not in _BUNDLES:
         _BUNDLES[name] = load_bundle(name)
     return _BUNDLES[name].rule(scenario.network)
-
-
-def _is_path(name: str) -> bool:
-    return "/" in name or "\\" in name

@@ -47,7 +47,7 @@ def run(
     if episodes < 0 or episodes == 1:
         msg = f"--episodes {episodes}: expected 0, or at least 2."
         raise BwallocError(msg)
-    from bwalloc.serve.bundle import check_place
+    from bwalloc.serve.parts import check_place
     from bwalloc.serve.signature import sign
 
     check_folder(out=out)

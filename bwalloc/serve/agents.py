@@ -7,9 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from bwalloc.errors import BundleError, unknown_name
+from bwalloc.serve.archive import SUFFIX
 from bwalloc.serve.manifest import MANIFEST, read_manifest
 
-REMEDY = "See agents/README.md, or give the path of a folder."
+REMEDY = "See agents/README.md, or give the path of a bundle."
 
 
 @cache
@@ -34,18 +35,29 @@ def agents_for(environment: str) -> list[str]:
     return [name for name, made in manifests.items() if made.environment == environment]
 
 
+def is_path(agent: str) -> bool:
+    """Whether an agent is given by its path and not by its name."""
+    return "/" in agent or "\\" in agent or agent.endswith(SUFFIX)
+
+
 def find_agent(agent: str | Path) -> Path:
-    """The folder of an agent given by name or path; what holds a path separator is a path.
+    """The folder or file of an agent given by name or path.
+
+    What holds a path separator or ends in `.bwalloc` is a path.
 
     Raises:
         UnknownNameError: No agent of the catalogue has that name; the text names the nearest.
         BundleError: It is a path to no bundle.
     """
     text, known = str(agent), list_agents()
-    if isinstance(agent, Path) or "/" in text or "\\" in text:
-        if (Path(text) / MANIFEST).is_file():
-            return Path(text)
-        msg = f"{text}: is no folder with a {MANIFEST}; export a run: bwalloc export RUN --out DIR."
+    if isinstance(agent, Path) or is_path(text):
+        path = Path(text)
+        if (path / MANIFEST).is_file() or (path.suffix == SUFFIX and path.is_file()):
+            return path
+        msg = (
+            f"{text}: is no folder with a {MANIFEST} and no {SUFFIX} file; "
+            "export a run: bwalloc export RUN --out DIR."
+        )
         raise BundleError(msg)
     if text in known:
         return known[text]

@@ -1,12 +1,7 @@
-"""Bundles: an exported policy as a folder whose every part is checked before it is used."""
+"""Bundles: an exported policy whose every part is checked before anything of it runs."""
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,22 +12,28 @@ from bwalloc.allocate.learned import Learned, Policy
 from bwalloc.allocate.neural import layer_shapes
 from bwalloc.errors import BundleError, ScenarioError
 from bwalloc.serve.agents import find_agent
+from bwalloc.serve.archive import PLAIN
 from bwalloc.serve.golden import check_golden
 from bwalloc.serve.manifest import (
+    ARCHITECTURE,
     GOLDEN,
     MANIFEST,
     MOST_BYTES,
     MOST_GOLDEN_BYTES,
     MOST_MANIFEST_BYTES,
     MOST_SIGNATURE_BYTES,
+    ONNX,
     PARTS_OF_A_BUNDLE,
     SIGNATURE,
     WEIGHTS,
     Manifest,
     entry_of,
     feature_hash,
+    read_architecture,
     read_manifest,
 )
+from bwalloc.serve.onnx_graph import check_onnx
+from bwalloc.serve.parts import Parts, open_parts, write_parts
 from bwalloc.serve.signature import check_signature
 from bwalloc.tensors import tensors_from_bytes
 
@@ -45,20 +46,26 @@ if TYPE_CHECKING:
     from bwalloc.serve.runtime import RuntimeName
     from bwalloc.serve.supervisor import Supervisor
 
-PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""Names of parts: no folder, no device, no stream of another file."""
-OPENING = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
-"""Neither follows a link that was put there a moment ago nor waits for a pipe to be filled."""
-
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle. `parts` holds the bytes that were hashed: what runs is what was checked."""
+    """A checked bundle. `parts` holds the bytes that were hashed: what runs is what was checked.
+
+    Attributes:
+        path: where it was read, a folder or a file.
+        manifest: what it holds and how it came to be.
+        parts: bytes by name, without manifest and signature.
+        policy: weights for NumPy.
+        head: the manifest as it was read, which is what a signature is of.
+        signature: as it was read; checked only against the key that was given, if any.
+    """
 
     path: Path
     manifest: Manifest
     parts: Mapping[str, bytes]
     policy: Policy
+    head: bytes = b""
+    signature: bytes | None = None
 
     @property
     def name(self) -> str:
@@ -102,37 +109,37 @@ class Bundle:
         return Supervisor(self, network, limits, runtime=runtime, audit=audit, clock=clock)
 
 
-def load_bundle(agent: str | Path, *, key: Path | None = None) -> Bundle:
-    """Read and check a bundle; nothing of it runs before every hash is right.
+def load_bundle(agent: str | Path, *, key: Path | str | None = None) -> Bundle:
+    """Read and check a bundle; nothing of it runs before all of it is right.
 
     What is returned has decided the bundle's golden vectors again, and to the same rates.
 
     Args:
-        agent: a folder, or the name of an agent of the catalogue.
+        agent: a folder, a `.bwalloc` file, or the name of an agent of the catalogue.
         key: Ed25519 public key (PEM); the bundle must then carry a signature made with it.
 
     Raises:
         UnknownNameError: There is no such agent.
-        BundleError: A part is missing, has another hash, is not allowed, or does not fit this
+        BundleError: A part is missing, not listed, changed, not allowed, or does not fit this
             version of bwalloc; names the part.
     """
     path = find_agent(agent)
-    head = _read(path, MANIFEST, MOST_MANIFEST_BYTES)
-    if key is not None:
-        check_signature(head, _read(path, SIGNATURE, MOST_SIGNATURE_BYTES), key, str(path))
+    kept = open_parts(path)
+    head, signature = kept.read(MANIFEST, MOST_MANIFEST_BYTES), None
+    if key is not None or SIGNATURE in kept.names():
+        signature = kept.read(SIGNATURE, MOST_SIGNATURE_BYTES)
+    if key is not None and signature is not None:
+        check_signature(head, signature, Path(key), str(path))
     manifest = read_manifest(head, str(path))
     _check_list(manifest, f"{path}/{MANIFEST}")
-    parts = {name: _checked(path, name, manifest) for name in manifest.files}
-    if manifest.features != feature_hash():
-        msg = (
-            f"{path}: made for other features than this version of bwalloc computes; "
-            "export the run again, or install the version named in the card."
-        )
-        raise BundleError(msg)
+    _check_names(kept, manifest, path)
+    parts = {name: _checked(kept, path, name, manifest) for name in manifest.files}
+    _check_fit(manifest, parts, path)
+    check_onnx(parts[ONNX], f"{path}/{ONNX}")
     weights = _weights(parts[WEIGHTS], manifest, str(path))
     policy = Policy(manifest.architecture, weights, manifest.tuned)
     check_golden(policy, parts[GOLDEN], f"{path}/{GOLDEN}")
-    return Bundle(path, manifest, parts, policy)
+    return Bundle(path, manifest, parts, policy, head, signature)
 
 
 def write_bundle(
@@ -140,49 +147,24 @@ def write_bundle(
 ) -> None:
     """Write a bundle whole or not at all; one that was there before is replaced at the end.
 
+    Args:
+        path: a file where its name ends in `.bwalloc`, otherwise a folder.
+        manifest: lists `parts`.
+        parts: bytes by name.
+        signature: of the manifest's bytes.
+
     Raises:
         BundleError: There is something at `path` that is no bundle, and is left alone.
     """
-    check_place(path)
-    whole = {**parts, MANIFEST: manifest.to_bytes()}
-    if signature is not None:
-        whole[SIGNATURE] = signature
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    draft, old = aside / "new", aside / "old"
-    try:
-        draft.mkdir()
-        for name, data in whole.items():
-            (draft / name).write_bytes(data)
-        if path.exists():
-            os.replace(path, old)
-        try:
-            os.replace(draft, path)
-        except OSError:
-            if old.exists():
-                os.replace(old, path)
-            raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def check_place(path: Path) -> None:
-    """Make sure that a bundle written to `path` replaces nothing but a bundle.
-
-    Raises:
-        BundleError: It would.
-    """
-    is_free = not path.exists() or (path.is_dir() and not any(path.iterdir()))
-    if not path.name or not (is_free or (path / MANIFEST).is_file()):
-        msg = f"'{path}' is no bundle and would be replaced by one; name another folder."
-        raise BundleError(msg)
+    signed = {} if signature is None else {SIGNATURE: signature}
+    write_parts(path, {**parts, MANIFEST: manifest.to_bytes(), **signed})
 
 
 def _check_list(manifest: Manifest, where: str) -> None:
     """Refuse a list of parts that is not whole, leads out of the folder, or fills the memory."""
     for name in manifest.files:
-        if not PLAIN.fullmatch(name):
-            msg = f"{where}: {name!r} is no plain file name; refused."
+        if not PLAIN.fullmatch(name) or name in (MANIFEST, SIGNATURE):
+            msg = f"{where}: {name!r} is no plain file name of a part; refused."
             raise BundleError(msg)
     for name in PARTS_OF_A_BUNDLE:
         if name not in manifest.files:
@@ -201,40 +183,40 @@ def _check_list(manifest: Manifest, where: str) -> None:
         raise BundleError(str(error)) from None
 
 
-def _checked(path: Path, name: str, manifest: Manifest) -> bytes:
-    data = _read(path, name, MOST_BYTES)
+def _check_names(kept: Parts, manifest: Manifest, path: Path) -> None:
+    """Refuse what nobody vouches for, though nothing would read it."""
+    for name in kept.names():
+        if name not in (MANIFEST, SIGNATURE, *manifest.files):
+            msg = f"{path}/{name}: is not listed in the manifest; take it away, or export again."
+            raise BundleError(msg)
+
+
+def _checked(kept: Parts, path: Path, name: str, manifest: Manifest) -> bytes:
+    data = kept.read(name, MOST_BYTES)
     if entry_of(data) != manifest.files[name]:
         msg = (
-            f"{path}/{name}: does not have the hash the manifest lists; it was changed or cut off."
+            f"{path}/{name}: does not have the hash the manifest lists; it was changed or cut "
+            "off. Fetch or export the bundle again."
         )
         raise BundleError(msg)
     return data
 
 
-def _read(path: Path, name: str, most: int) -> bytes:
-    """At most so many bytes of a plain file; what is asked of it is asked of the one opened."""
-    file = path / name
-    refusal = BundleError(
-        f"{file}: is a link, no plain file, or larger than {most} bytes; refused."
-    )
-    try:
-        if file.is_symlink():
-            raise refusal
-        descriptor = os.open(file, os.O_RDONLY | OPENING)
-        try:
-            kept = os.fstat(descriptor)
-            if not stat.S_ISREG(kept.st_mode) or kept.st_size > most:
-                raise refusal
-            with os.fdopen(descriptor, "rb", closefd=False) as opened:
-                data = opened.read(most + 1)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        msg = f"{file}: cannot be read ({error.strerror}); a bundle must hold it."
-        raise BundleError(msg) from None
-    if len(data) > most:
-        raise refusal
-    return data
+def _check_fit(manifest: Manifest, parts: Mapping[str, bytes], path: Path) -> None:
+    """Refuse other features than are computed here, and an architecture told in two ways."""
+    if manifest.features != feature_hash():
+        msg = (
+            f"{path}: made for other features than this version of bwalloc computes; "
+            "export the run again, or install the version named in the card."
+        )
+        raise BundleError(msg)
+    told = read_architecture(parts[ARCHITECTURE], f"{path}/{ARCHITECTURE}")
+    if told != manifest.architecture:
+        msg = (
+            f"{path}/{ARCHITECTURE}: tells of {told}, the manifest of {manifest.architecture}; "
+            "export the run again."
+        )
+        raise BundleError(msg)
 
 
 def _weights(data: bytes, manifest: Manifest, where: str) -> dict[str, np.ndarray]:

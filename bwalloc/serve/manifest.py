@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -33,6 +33,9 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+Record = TypeVar("Record", bound=_Record)
+
+
 class FileEntry(_Record):
     """Hash and size of one part."""
 
@@ -51,6 +54,14 @@ class Training(_Record):
     hardware: str
     commit: str | None = None
     versions: dict[str, str] = Field(default_factory=dict)
+
+
+class _Told(_Record):
+    """architecture.json."""
+
+    hidden: Annotated[int, Field(ge=1, le=MOST_HIDDEN)]
+    rounds: Annotated[int, Field(ge=0, le=MOST_ROUNDS)]
+    history: bool
 
 
 class Manifest(_Record):
@@ -91,12 +102,26 @@ def read_manifest(data: bytes, where: str) -> Manifest:
     Raises:
         BundleError: It is no JSON, has unknown or missing keys, or another schema.
     """
+    return _read(Manifest, data, f"{where}/{MANIFEST}")
+
+
+def read_architecture(data: bytes, where: str) -> Architecture:
+    """What architecture.json tells.
+
+    Raises:
+        BundleError: It is no JSON, or has unknown or missing keys.
+    """
+    told = _read(_Told, data, where)
+    return Architecture(told.hidden, told.rounds, told.history)
+
+
+def _read(kind: type[Record], data: bytes, where: str) -> Record:
     try:
-        return Manifest.model_validate_json(data)
+        return kind.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "top level"
-        msg = f"{where}/{MANIFEST}, {place}: {first['msg']}."
+        msg = f"{where}, {place}: {first['msg']}. Export the run again."
         raise BundleError(msg) from None
 
 
