@@ -25,6 +25,7 @@ from bwalloc.scenario.build_workload import build_workload
 from bwalloc.scenario.digest import digest_of
 from bwalloc.scenario.economics import check_classes
 from bwalloc.scenario.expand import expand_demands, expand_services, stream_of
+from bwalloc.scenario.failures import build_failures
 from bwalloc.scenario.overrides import leaves, override
 from bwalloc.scenario.scenario import RECORD_EPISODES, Scenario, Sizes, Timing, build_slots
 from bwalloc.scenario.schema import EnvFile
@@ -109,6 +110,7 @@ def build_scenario(
             sizes=sizes or Sizes(network.n_demands, network.n_tunnels, network.n_links),
             record_episodes=record_episodes,
             rival=env.rival.allocator,
+            failures=build_failures(env.failures, topology),
         )
 
 

@@ -64,7 +64,7 @@ def override(
     return tree, written
 
 
-FREE = ("allocators.", "action.", "classes.", "tunnels.explicit.")
+FREE = ("allocators.", "action.", "classes.", "tunnels.explicit.", "failures.")
 """Tables that take names which the file does not hold yet."""
 
 

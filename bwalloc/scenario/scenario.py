@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jaxtyping import Int
 
     from bwalloc.network import Network
+    from bwalloc.scenario.failures import FailureLaw
     from bwalloc.scenario.workload import Workload
 
 SPLITS = ("train", "validation", "test", "ood")
@@ -70,7 +71,8 @@ class Scenario:
     `tuned` holds the constants of the classical allocators, found on the train split;
     `digest` is a hash of everything that shapes an episode (not of texts or tuned constants);
     `rival` names the best classical allocator of the published comparison; `record_episodes` of
-    the train split stand for the record that an operator would have logged.
+    the train split stand for the record that an operator would have logged; `failures` is the law
+    by which links fail (None: never).
     """
 
     id: str
@@ -86,6 +88,7 @@ class Scenario:
     sizes: Sizes
     rival: str = "forecast"
     record_episodes: int = RECORD_EPISODES
+    failures: FailureLaw | None = None
 
 
 def build_slots(deadline_s: np.ndarray, has_jobs: np.ndarray, timing: Timing) -> Slots:

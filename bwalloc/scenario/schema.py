@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bwalloc.scenario.fields import NO_TEXT, Duration, Finite, NonNegative, Positive, Section
+from bwalloc.scenario.fields import LATER, NO_TEXT, Duration, Finite, NonNegative, Positive, Section
 from bwalloc.scenario.schema_demands import DemandSection
+from bwalloc.scenario.schema_failures import FailureSection
 from bwalloc.scenario.schema_network import NetworkSection, TunnelSection
 from bwalloc.scenario.schema_random import RandomSection
 from bwalloc.scenario.schema_requests import RequestSection, ServiceSection, SurgeSection
@@ -109,6 +110,7 @@ class EnvFile(Section):
     network: NetworkSection
     random: RandomSection | None = None
     tunnels: TunnelSection = TunnelSection()
+    failures: Annotated[FailureSection, LATER] = FailureSection()
     classes: dict[str, ClassSection] = Field(default_factory=dict)
     requests: RequestSection = RequestSection()
     surge: SurgeSection = SurgeSection()

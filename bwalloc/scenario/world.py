@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from bwalloc.scenario.outages import Outages
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -17,7 +19,8 @@ class World:
 
     `arrivals_gbit` enters each demand's `arrival_slot` substep by substep; `jobs_gbit` (None if no
     demand has jobs) enters the given slots in the first substep of an interval. `capacity_gbps` is
-    what each link can carry. `start_h` is the UTC hour of the week (0 = Monday 00:00).
+    what each link can carry at the end of an interval; `outages` say when it changes, and are None
+    where links never fail. `start_h` is the UTC hour of the week (0 = Monday 00:00).
     """
 
     split: str
@@ -26,3 +29,4 @@ class World:
     arrivals_gbit: Float[np.ndarray, "intervals substeps demands"]
     jobs_gbit: Float[np.ndarray, "intervals demands slots"] | None
     capacity_gbps: Float[np.ndarray, "intervals links"]
+    outages: Outages | None = None
