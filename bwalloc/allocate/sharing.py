@@ -25,5 +25,9 @@ def share_once(paths: Incidence, want: Array, weight: Array, room: Array) -> Arr
     Returns:
         The grant of each tunnel, (tunnels, B).
     """
-    ratio = room / (paths.total(weight) + SOFT)
-    return namespace(want).minimum(weight * paths.least(ratio), want)
+    return namespace(want).minimum(offer_once(paths, weight, room), want)
+
+
+def offer_once(paths: Incidence, weight: Array, room: Array) -> Array:
+    """What `share_once` offers before it caps by want, (tunnels, B)."""
+    return weight * paths.least(room / (paths.total(weight) + SOFT))

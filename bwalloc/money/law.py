@@ -58,7 +58,8 @@ class ValueLaw:
 class GroupLaw:
     """Groups of demands that block the same GPUs.
 
-    A group stalls while any member holds work older than `grace_s`; a stalled second costs
+    A group is busy from the arrival of work at an idle group until every member is drained; work
+    that arrives meanwhile merges with it. From `grace_s` on it stalls, and a stalled second costs
     `gpus * gpu_hour_usd / 3600`. `member` is the group of each demand, or -1.
     """
 

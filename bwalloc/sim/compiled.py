@@ -95,8 +95,11 @@ def _allot(law, rates, capacity, share, quota, room, delay, size):
 
 
 @inlined
-def _borrow(want, carried, weight, hops, room, active, scratch, size):
-    """One round of `share_once` on what is still wanted; updates `carried` and `room`."""
+def _borrow(want, carried, offered, weight, hops, room, active, scratch, size):
+    """One round of `share_once` on what is still wanted; updates `carried`, `offered`, `room`.
+
+    `offered` has no rows where no group asks for it.
+    """
     width, n_pools = hops.shape[1], room.shape[0]
     scratch[:] = SOFT
     for i in range(active.shape[0]):
@@ -122,6 +125,10 @@ def _borrow(want, carried, weight, hops, room, active, scratch, size):
             if pool < n_pools:
                 for b in range(size):
                     scratch[n_pools, b] = min(scratch[n_pools, b], scratch[pool, b])
+        if offered.shape[0] > 0:
+            for b in range(size):
+                is_short = want[p, b] - carried[p, b] > TINY
+                offered[p, b] += weight[p] * scratch[n_pools, b] if is_short else ZERO
         for b in range(size):
             missing = want[p, b] - carried[p, b]
             offer = weight[p] * scratch[n_pools, b]
@@ -135,7 +142,9 @@ def _borrow(want, carried, weight, hops, room, active, scratch, size):
 
 
 @inlined
-def _carry(work, share, quota, room0, weight, hops, want, carried, room, scratch, active, size):
+def _carry(
+    work, share, quota, room0, weight, hops, want, carried, offered, room, scratch, active, size
+):
     """Guaranteed service, then rounds of borrowing, of one substep.
 
     Tunnels that miss nothing in any episode of the block take no part in the borrowing.
@@ -143,6 +152,9 @@ def _carry(work, share, quota, room0, weight, hops, want, carried, room, scratch
     tunnels, width = hops.shape
     n_pools, missing = room0.shape[0], 0
     per_demand = tunnels // work.shape[0]
+    for p in range(offered.shape[0]):
+        for b in range(size):
+            offered[p, b] = quota[p, b]
     for p in range(tunnels):
         most = ZERO
         for b in range(size):
@@ -164,7 +176,7 @@ def _carry(work, share, quota, room0, weight, hops, want, carried, room, scratch
         for b in range(size):
             room[pool, b] = max(room[pool, b], ZERO)
     for _ in range(BORROW_ROUNDS):
-        _borrow(want, carried, weight, hops, room, active[:missing], scratch, size)
+        _borrow(want, carried, offered, weight, hops, room, active[:missing], scratch, size)
 
 
 @inlined
@@ -222,19 +234,35 @@ def _serve(carried, d, per_demand, work, queued, served, left, rest, size):
 
 
 @inlined
-def _stall(d, law, dt, quota, per_demand, work, left, busy, stalled, total, size):
+def _stall(d, law, dt, want, offered, per_demand, left, busy, stalled, holding, drain, size):
     """Seconds demand `d` holds its group up in this substep; keeps the longest of the group."""
     group, grace_s = law.group[d], law.grace_s[d, 0]
     for b in range(size):
-        total[b] = TINY
+        drain[b] = ZERO
     for p in range(d * per_demand, (d + 1) * per_demand):
         for b in range(size):
-            total[b] += quota[p, b]
+            part = min(want[p, b] / (offered[p, b] + TINY), ONE)
+            drain[b] = max(drain[b], part if want[p, b] > IDLE_GBIT else ZERO)
     for b in range(size):
-        drain = dt if left[b] > IDLE_GBIT else dt * min(work[d, b] / total[b], ONE)
+        is_left = left[b] > IDLE_GBIT
+        until = dt if is_left else dt * drain[b]
         grace = max(grace_s - busy[d, b], ZERO)
-        stalled[group, b] = max(stalled[group, b], drain - grace)
-        busy[d, b] = busy[d, b] + dt if left[b] > IDLE_GBIT else ZERO
+        stalled[group, b] = max(stalled[group, b], until - grace)
+        holding[group, b] = max(holding[group, b], ONE if is_left else ZERO)
+
+
+@inlined
+def _close_groups(law, dt, busy, stalled, holding, total, size):
+    """Add the stall of a substep to the interval's, and let busy groups grow older."""
+    for d in range(busy.shape[0]):
+        group = law.group[d]
+        if group >= 0:
+            for b in range(size):
+                busy[d, b] = holding[group, b] * (busy[d, b] + dt)
+    for g in range(stalled.shape[0]):
+        for b in range(size):
+            total[g, b] += stalled[g, b]
+            stalled[g, b] = holding[g, b] = ZERO
 
 
 @inlined
@@ -276,7 +304,8 @@ def _play(law, load, clock, mine, sums, low, size):
     served, left = np.empty(size, np.float32), np.empty(size, np.float32)
     spare = np.empty(size, np.float32)
     active = np.empty(tunnels + 1, np.int64)
-    stalled = np.zeros(stalled_sum.shape, np.float32)
+    stalled, holding = np.zeros_like(stalled_sum), np.zeros_like(stalled_sum)
+    offered_gbit = np.empty((tunnels if stalled.shape[0] > 0 else 0, size), np.float32)
     for substep in range(arrivals.shape[0]):
         coming = jobs if substep == 0 else jobs[:, :0]
         for d in range(demands):
@@ -284,7 +313,7 @@ def _play(law, load, clock, mine, sums, low, size):
             _enter(d, slot, queued, arrivals[substep], coming, low, offered, before, work, size)
         _carry(
             work, share, quota, room0, law.borrow_weight, law.pool_hops,
-            want, carried, room, scratch, active, size,
+            want, carried, offered_gbit, room, scratch, active, size,
         )  # fmt: skip
         for p in range(tunnels):
             for b in range(size):
@@ -293,14 +322,14 @@ def _play(law, load, clock, mine, sums, low, size):
             _serve(carried, d, per_demand, work, queued, served, left, spare, size)
             _book(d, law, law.dt_s, offered, served, before, left, delay, totals, size)
             if law.group[d] >= 0:
-                _stall(d, law, law.dt_s, quota, per_demand, work, left, busy, stalled, spare, size)
+                _stall(
+                    d, law, law.dt_s, want, offered_gbit, per_demand,
+                    left, busy, stalled, holding, spare, size,
+                )  # fmt: skip
             _expire(d, law.width_substeps[d, 0], law.dt_s, clock, queued, left, totals, size)
         for b in range(size):
             clock[b] += 1
-        for g in range(stalled.shape[0]):
-            for b in range(size):
-                stalled_sum[g, b] += stalled[g, b]
-                stalled[g, b] = ZERO
+        _close_groups(law, law.dt_s, busy, stalled, holding, stalled_sum, size)
 
 
 @inlined

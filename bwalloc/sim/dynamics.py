@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bwalloc.allocate.sharing import TINY, share_once
+from bwalloc.allocate.sharing import TINY, offer_once
 from bwalloc.arrays import Array, joined, like, namespace, positive
 from bwalloc.sim.state import Flows
 
@@ -132,7 +132,7 @@ def play_interval(
         The new `queued` and `busy_s`, and the flows summed over the interval.
     """
     total: Flows | None = None
-    for substep in range(physics.substeps):
+    for substep in range(len(load.arrivals_gbit)):
         new = load.arrivals_gbit[substep]
         entering = like(physics.enters, new) * new[:, None]
         if load.jobs_gbit is not None and substep == 0:
@@ -140,7 +140,7 @@ def play_interval(
         queued, busy_s, flows = _substep(
             physics, service, (queued, busy_s), (new, entering), clock + substep
         )
-        total = flows if total is None else _added(total, flows)
+        total = flows if total is None else add_flows(total, flows)
     assert total is not None
     return queued, busy_s, total
 
@@ -157,11 +157,11 @@ def _substep(
     before = queued.sum(1)
     queued = queued + entering
     work = queued.sum(1)
-    carried = _carried(physics, service, work)
+    want, carried, offered_gbit = _carried(physics, service, work)
     served = namespace(work).minimum(carried.reshape(*physics.shape, -1).sum(1), work)
     queued = _taken_earliest_first(queued, served)
     left = positive(work - served)
-    stalled, busy_s = _stalled(physics, service, work, left, busy_s)
+    stalled, busy_s = _stalled(physics, want, offered_gbit, left, busy_s)
     queued, expired = _expired(physics, queued, clock)
     flows = Flows(
         served_gbit=served,
@@ -175,19 +175,22 @@ def _substep(
     return queued, busy_s, flows
 
 
-def _carried(physics: Physics, service: Service, work: Array) -> Array:
-    """Work each tunnel carries: guaranteed first, then borrowed; (flat tunnels, B)."""
+def _carried(physics: Physics, service: Service, work: Array) -> tuple[Array, Array, Array]:
+    """What each tunnel should carry, carries (guaranteed first, then borrowed), and was offered.
+
+    All (flat tunnels, B). A tunnel that is offered more than it should carry is done early.
+    """
     xp = namespace(work)
     shape = (*physics.shape, work.shape[1])
     want = (service.share.reshape(shape) * work[:, None]).reshape(service.share.shape)
-    carried = xp.minimum(want, service.quota_gbit)
+    carried, offered = xp.minimum(want, service.quota_gbit), service.quota_gbit
     weight = like(physics.borrow_weight, want)
     for _ in range(BORROW_ROUNDS):
         room = positive(service.room_gbit - physics.pools.total(carried))
         missing = want - carried
-        wanted = weight * (missing > TINY)
-        carried = carried + share_once(physics.pools, missing, wanted, room)
-    return carried
+        offer = offer_once(physics.pools, weight * (missing > TINY), room)
+        carried, offered = carried + xp.minimum(offer, missing), offered + offer
+    return want, carried, offered
 
 
 def _taken_earliest_first(queued: Array, served: Array) -> Array:
@@ -231,20 +234,35 @@ def _within_budget(
 
 
 def _stalled(
-    physics: Physics, service: Service, work: Array, left: Array, busy_s: Array
+    physics: Physics, want: Array, offered: Array, left: Array, busy_s: Array
 ) -> tuple[Array, Array]:
-    """Seconds each group stalls in this substep, (groups, B), and the new `busy_s`."""
+    """Seconds each group stalls in this substep, (groups, B), and the new `busy_s`.
+
+    A group is busy from the arrival of work at an idle group until all members are drained, and
+    stalls from `grace_s` on. What arrives meanwhile merges with the work it finds.
+    """
     if not physics.members:
-        return work[:0], busy_s
-    xp = namespace(work)
-    quota = service.quota_gbit.reshape(*physics.shape, -1).sum(1)
-    drain = physics.dt_s * (work / (quota + TINY)).clip(0, 1)
-    holds = _holds_work(physics, left)
+        return left[:0], busy_s
+    xp = namespace(left)
+    drain, holds = _drain_s(physics, want, offered), _holds_work(physics, left)
     drain = drain + holds * (physics.dt_s - drain)
-    stalled = positive(drain - positive(like(physics.grace_s, work) - busy_s))
-    busy_s = holds * (busy_s + physics.dt_s)
-    by_group = [xp.amax(stalled[like(rows, work)], 0) for rows in physics.members]
-    return xp.stack(by_group), busy_s
+    stalled: list[Array] = []
+    busy: list[Array] = []
+    for rows in physics.members:
+        mine = like(rows, left)
+        since = xp.amax(busy_s[mine], 0)
+        grace = positive(float(physics.grace_s[rows[0], 0]) - since)
+        stalled.append(positive(xp.amax(drain[mine], 0) - grace))
+        busy.append(xp.amax(holds[mine], 0) * (since + physics.dt_s))
+    by_group = xp.stack([*busy, busy[0] * 0])
+    return xp.stack(stalled), by_group[like(physics.group, left)]
+
+
+def _drain_s(physics: Physics, want: Array, offered: Array) -> Array:
+    """When in this substep the last tunnel of each demand has carried its work, (demands, B)."""
+    xp = namespace(want)
+    part = xp.where(want > IDLE_GBIT, want / (offered + TINY), want * 0).clip(0, 1)
+    return physics.dt_s * xp.amax(part.reshape(*physics.shape, -1), 1)
 
 
 def _holds_work(physics: Physics, left: Array) -> Array:
@@ -254,7 +272,8 @@ def _holds_work(physics: Physics, left: Array) -> Array:
     return namespace(left).where(left > IDLE_GBIT, left * 0 + 1, left * 0)
 
 
-def _added(total: Flows, flows: Flows) -> Flows:
+def add_flows(total: Flows, flows: Flows) -> Flows:
+    """The flows of two stretches of time together."""
     return Flows(
         total.served_gbit + flows.served_gbit,
         total.expired_gbit + flows.expired_gbit,

@@ -36,9 +36,6 @@ class Law(NamedTuple):
 
 def compile_law(physics: Physics) -> Law:
     """Collect what the kernel needs of `physics`."""
-    group = np.full(physics.shape[0], -1, np.int64)
-    for number, rows in enumerate(physics.members):
-        group[rows] = number
     return Law(
         np.float32(physics.dt_s),
         recent_substeps(physics),
@@ -56,5 +53,5 @@ def compile_law(physics: Physics) -> Law:
         physics.value_free,
         physics.budget_s,
         physics.grace_s,
-        group,
+        physics.group,
     )

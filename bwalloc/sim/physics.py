@@ -34,6 +34,7 @@ class Physics:
         value_step, value_share, value_free: pieces of the value law, each (pieces, demands, 1).
         budget_s, grace_s: (demands, 1); `grace_s` is infinite outside groups.
         delay_s: propagation, (demands, tunnels, 1).
+        group: group of each demand, or -1.
         members: rows of each group.
         smooth_gbit: work over which the steps of the law are smoothed; 0 is the law.
     """
@@ -55,6 +56,7 @@ class Physics:
     budget_s: np.ndarray
     grace_s: np.ndarray
     delay_s: np.ndarray
+    group: np.ndarray
     members: tuple[np.ndarray, ...]
     smooth_gbit: float
 
@@ -84,6 +86,7 @@ def build_physics(scenario: Scenario, smooth_gbit: float = 0.0) -> Physics:
         budget_s=_column(np.minimum(demands.budget_ms / 1e3, ENDLESS_S)),
         grace_s=_column(grace),
         delay_s=tunnels.delay_ms.astype(np.float32)[:, :, None] / np.float32(1e3),
+        group=network.groups.member.astype(np.int64),
         members=tuple(
             np.flatnonzero(network.groups.member == group)
             for group in range(len(network.groups.name))

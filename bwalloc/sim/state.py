@@ -16,7 +16,8 @@ class State:
     Attributes:
         interval: index of the coming interval in each episode, int (B,).
         queued_gbit: work by remaining deadline, soonest first, (demands, slots, B).
-        busy_s: for how long each demand has held work without a break, (demands, B).
+        busy_s: for how long the group of each demand has held work without a break, (demands, B);
+            0 outside groups.
         rates_gbps: the rates of the interval before, (demands, tunnels, B).
     """
 
