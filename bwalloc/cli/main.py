@@ -28,6 +28,8 @@ HELP = {
     "train": "Train a policy; the same command goes on with a run that was stopped.",
     "export": "Export the best policy of a run, measure it on the test split, and write its card.",
     "verify": "Check hashes, golden vectors and runtimes of an exported agent, and time them.",
+    "decide": "Print one decision of an exported policy as JSON.",
+    "serve": "Decide over HTTP: telemetry in, decision out; with a page for operators and metrics.",
     "bench": "Measure speed on this machine, and quality on public matrices.",
 }
 for _name, _help in HELP.items():

@@ -1,0 +1,72 @@
+"""The sidecar as an ASGI application over a supervisor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+
+from bwalloc.provenance import versions
+from bwalloc.serve.http.decisions import Decisions
+from bwalloc.serve.http.gate import Gate
+from bwalloc.serve.http.metrics import Metrics
+from bwalloc.serve.http.openapi import document_with
+from bwalloc.serve.http.operations import Operations
+from bwalloc.serve.http.pages import add_pages
+from bwalloc.serve.http.problems import answer_problems
+from bwalloc.serve.http.server import Drain
+from bwalloc.serve.http.settings import Settings
+from bwalloc.serve.http.turns import Turns
+from bwalloc.serve.http.watching import Watching
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from bwalloc.serve.supervisor import Supervisor
+
+
+def create_app(
+    supervisor: Supervisor, settings: Settings | None = None, drain: Drain | None = None
+) -> ASGIApp:
+    """Everything that the sidecar answers; it keeps nothing outside of what is returned.
+
+    Args:
+        supervisor: decides; closing it stays with the caller.
+        settings: who may ask, and how much.
+        drain: says when the end is near; never, by default.
+    """
+    settings, drain = settings or Settings(), drain or Drain()
+    turns = Turns(settings.max_waiting)
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncGenerator[None]:
+        yield
+        turns.close()
+
+    app = FastAPI(
+        title="bwalloc",
+        summary="Decide how much bandwidth each demand gets, before it is known.",
+        version=versions("bwalloc").get("bwalloc", ""),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=settings.max_body_bytes,
+        lifespan=life,
+    )
+    answer_problems(app)
+    for routes in (
+        Decisions(supervisor, turns),
+        Operations(supervisor, settings),
+        Watching(supervisor, Metrics(supervisor.status), drain),
+    ):
+        app.include_router(routes.router())
+    add_pages(app)
+    document = document_with(app, needs_token=settings.token is not None)
+
+    def openapi() -> dict[str, Any]:
+        return document
+
+    app.openapi = openapi
+    return Gate(app, settings)

@@ -1,0 +1,82 @@
+"""`POST /v1/decide`: telemetry in, decision out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from bwalloc.control import Telemetry, from_json, to_json
+from bwalloc.errors import TelemetryError
+from bwalloc.serve.http.bodies import ONLY_JSON
+from bwalloc.serve.http.example import example_telemetry
+from bwalloc.serve.http.openapi import DEPLOYMENT_HEADER, decide_operation, example_operation
+from bwalloc.serve.http.problems import Problem
+from bwalloc.serve.http.turns import Turns
+
+if TYPE_CHECKING:
+    from bwalloc.control import Decision
+    from bwalloc.serve.supervisor import Supervisor
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The routes that decide."""
+
+    supervisor: Supervisor
+    turns: Turns
+
+    def router(self) -> APIRouter:
+        """Their paths."""
+        router = APIRouter(tags=["decisions"])
+        router.add_api_route(
+            "/v1/decide",
+            self.decide,
+            methods=["POST"],
+            dependencies=[ONLY_JSON],
+            **decide_operation(),
+        )
+        router.add_api_route("/v1/telemetry/example", self.example, **example_operation())
+        return router
+
+    async def decide(self, request: Request) -> Response:
+        """Decide for the interval that begins where the telemetry ends.
+
+        Telemetry that is sound is always answered with a decision; `source` and `reasons` say where
+        its rates come from. The same `interval_end` again is given the same decision again.
+        """
+        self.turns.check_room()
+        body = await request.body()
+        decision, deployment = await self.turns.take(lambda: self._decided(body))
+        return Response(decision, 200, {DEPLOYMENT_HEADER: str(deployment)}, JSON)
+
+    def example(self) -> Response:
+        """Telemetry with the names of this network and made-up loads, as if measured just now."""
+        return Response(to_json(example_telemetry(self.supervisor.network)), media_type=JSON)
+
+    def _decided(self, body: bytes) -> tuple[str, int]:
+        decision = self.supervisor.decide(_telemetry(body))
+        return to_json(decision), self._deployment_of(decision)
+
+    def _deployment_of(self, decision: Decision) -> int:
+        status = self.supervisor.status()
+        for recent in reversed(status.recent):
+            if recent.id == decision.id:
+                return recent.deployment
+        return status.deployment.deployment
+
+
+def _telemetry(body: bytes) -> Telemetry:
+    try:
+        return from_json(Telemetry, body)
+    except TelemetryError as error:
+        cause = error.__cause__
+        is_json = (
+            not isinstance(cause, ValidationError) or cause.errors()[0]["type"] != "json_invalid"
+        )
+        raise Problem(422 if is_json else 400, str(error)) from None
