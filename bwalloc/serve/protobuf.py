@@ -17,8 +17,8 @@ from bwalloc.errors import BundleError
 INTEGER, TEXT, DATA, REFUSED = "integer", "text", "data", "refused"
 """Kinds of fields besides messages, which go by their name; `DATA` stays where it lies."""
 _VARINT, _DELIMITED = 0, 2
-MOST_FIELDS = 200_000
-"""Our largest graph has a third of it: 16 rounds of message passing."""
+MOST_FIELDS = 100_000
+"""Our largest graph, 16 rounds of message passing, has half of it."""
 MOST_TEXT = 1000
 _LAST_BYTE = 9
 """A varint of 64 bits has ten bytes."""
