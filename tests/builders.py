@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bwalloc.money import GroupLaw, ValueLaw
 from bwalloc.network import Demands, Links, Network, Sites, Spans, Topology, Tunnels
 from bwalloc.scenario import Scenario, Sizes, Timing, World, build_slots
+from bwalloc.scenario.outages import Event, capacities_under
 
 
 def star(
@@ -143,3 +146,15 @@ def random_world(scenario: Scenario, seed: int, mean_gbps: float = 1.0) -> World
     arrivals = rng.gamma(0.7, mean_gbps / 0.7, shape).astype(np.float32) * timing.substep_s
     capacity = np.repeat(scenario.network.links.capacity_gbps[None], timing.intervals, 0)
     return World("train", seed, 0.0, arrivals, None, capacity.astype(np.float32))
+
+
+def outage(rows, start_s: float, end_s: float, share: float = 0.0, announced_s=None) -> Event:
+    """Links `rows` are left with `share` of their capacity."""
+    return Event(np.array(rows), start_s, end_s, share, announced_s)
+
+
+def failing(scenario: Scenario, world: World, *events: Event) -> World:
+    """`world` with outages; without any event its capacities are known to stay."""
+    nominal = scenario.network.links.capacity_gbps
+    capacity, outages = capacities_under(events, nominal, scenario.timing)
+    return replace(world, capacity_gbps=capacity, outages=outages)

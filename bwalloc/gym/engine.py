@@ -10,6 +10,7 @@ import numpy as np
 
 from bwalloc.allocate.corrected import CorrectedForecast
 from bwalloc.allocate.correction import action_shape
+from bwalloc.allocate.limits import violations
 from bwalloc.gym.spaces import masks_of, padded
 from bwalloc.money import net_usd
 from bwalloc.sim import Episodes, Flows, Simulator
@@ -96,17 +97,26 @@ class Engine:
         rows = actions.reshape(self.batch, *action_shape(sizes.demands, sizes.tunnels))
         demands, columns = action_shape(network.n_demands, network.n_tunnels)
         used = np.ascontiguousarray(rows[:, :demands, :columns].transpose(1, 2, 0))
-        step = self.simulator.step(self.state, self.corrected.rates_gbps(used), self.episodes)
+        rates = self.corrected.rates_gbps(used)
+        step = self.simulator.step(self.state, rates, self.episodes)
+        broken = self._broken(rates, step.overrun_gbit)
         self.state = step.state
         self.corrected.push(step.readings)
-        interval_s = self.scenario.timing.interval_s
         return Outcome(
             reward=net_usd(step.terms) / self.scenario.reward_scale_usd,
             terms=step.terms,
             flows=step.flows,
-            violations=(step.overrun_gbit > OVERRUN_GBPS * interval_s).astype(np.int64),
+            violations=broken,
             is_last=step.state.interval >= self.intervals,
         )
+
+    def _broken(self, rates_gbps: np.ndarray, overrun_gbit: np.ndarray) -> np.ndarray:
+        """Violations of each decision, (B,); what nobody could know of is none."""
+        network = self.scenario.network
+        if self.scenario.failures is None and not network.demands.floor_gbps.any():
+            least = OVERRUN_GBPS * self.scenario.timing.interval_s
+            return (overrun_gbit > least).astype(np.int64)
+        return violations(network, rates_gbps, self.readings.capacity_gbps)
 
     def observe(self) -> dict[str, np.ndarray]:
         """The observation of every column, (B, rows x features) and masks (B, rows); new arrays."""

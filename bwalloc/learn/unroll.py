@@ -12,6 +12,7 @@ from bwalloc.money import net_usd
 from bwalloc.observe import Readings
 from bwalloc.scenario import WorldsAhead
 from bwalloc.sim import Episodes, Simulator, State
+from bwalloc.sim.changes import Change
 from bwalloc.sim.dynamics import Load
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Unroll:
             Load(self._tensor(load.arrivals_gbit), jobs),
             capacity,
             self._tensor(self.episodes.start_h),
+            self._change(),
         )
         self.state, self.interval = step.state, self.interval + 1
         self.corrected.push(step.readings)
@@ -104,6 +106,14 @@ class Unroll:
         self.next_seed += 1
         self.worlds.order(SPLIT, self.next_seed)
         return world
+
+    def _change(self) -> Change | None:
+        """How capacities change in the coming interval; the edges of its parts stay on NumPy."""
+        change = self.episodes.change(self.interval)
+        if change is None:
+            return None
+        before, coming = self._tensor(change.before_gbps), self._tensor(change.coming_gbps)
+        return Change(change.since, before, coming)
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(values, device=self.device)

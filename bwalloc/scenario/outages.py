@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
     from bwalloc.scenario.scenario import Timing
+    from bwalloc.scenario.world import World
 
 EDGE = 1e-6
 """Substeps by which an event may miss the edge of one and still count as on it."""
@@ -38,6 +39,7 @@ class Outages:
     Attributes:
         since: `World.capacity_gbps[t]` holds from this substep of interval `t` on; before it, that
             of the interval before. 0 where nothing changes inside the interval.
+        start_gbps: what each link can carry when the episode begins.
         known_gbps: what telemetry lets count on for interval `t`: the capacity at its start, less
             announced works that touch it.
         announced: the events that were announced.
@@ -45,9 +47,16 @@ class Outages:
     """
 
     since: Int[np.ndarray, "intervals links"]
+    start_gbps: Float[np.ndarray, " links"]
     known_gbps: Float[np.ndarray, "intervals links"]
     announced: tuple[Event, ...]
     nominal_gbps: Float[np.ndarray, " links"]
+
+
+def before_gbps(world: World) -> Float[np.ndarray, "intervals links"]:
+    """What each link can carry when an interval begins; there must be outages."""
+    assert world.outages is not None
+    return np.concatenate([world.outages.start_gbps[None], world.capacity_gbps[:-1]])
 
 
 def capacities_under(
@@ -71,7 +80,13 @@ def capacities_under(
     since = np.where(ends != before, (share != before[:, None]).argmax(1), 0)
     announced = tuple(event for event in events if event.announced_s is not None)
     known = np.minimum(before, _promised(announced, timing, len(nominal_gbps)))
-    outages = Outages(since.astype(np.int16), known * nominal_gbps, announced, nominal_gbps)
+    outages = Outages(
+        since=since.astype(np.int16),
+        start_gbps=before[0] * nominal_gbps,
+        known_gbps=known * nominal_gbps,
+        announced=announced,
+        nominal_gbps=nominal_gbps,
+    )
     return ends * nominal_gbps, outages
 
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 Played: TypeAlias = tuple["Array", "Array", Flows, "Array", Measured]
 """Queued work, busy seconds, flows, the Gbit/s that did not fit, (B,), and what was measured."""
-Backend: TypeAlias = Callable[["Array", "Array", State, Load], Played]
-"""Plays an interval under rates (demands, tunnels, B) and capacities (links, B)."""
+Backend: TypeAlias = Callable[["Array", "Array", State, Load, int], Played]
+"""Plays an interval, or the part of it whose arrivals are given, under rates (demands, tunnels, B)
+and capacities (links, B); the number is that of its first substep in the interval."""
 LEAST_COLUMNS = 16
 """Episodes per thread from which a second thread pays."""
 
@@ -44,11 +45,13 @@ class ArrayBackend:
     def __init__(self, physics: Physics) -> None:
         self.physics = physics
 
-    def __call__(self, rates: Array, capacity_gbps: Array, state: State, load: Load) -> Played:
+    def __call__(
+        self, rates: Array, capacity_gbps: Array, state: State, load: Load, first: int = 0
+    ) -> Played:
         """Cut, serve, play."""
         fitting, overrun = cut_to_capacity(self.physics, rates, capacity_gbps)
         service = serve(self.physics, fitting, capacity_gbps)
-        clock = state.interval * self.physics.substeps
+        clock = state.interval * self.physics.substeps + first
         queued, busy, flows = play_interval(
             self.physics, service, state.queued_gbit, state.busy_s, load, clock
         )
@@ -66,10 +69,12 @@ class CompiledBackend:
         self.threads = threads
         self.array_form = ArrayBackend(physics)
 
-    def __call__(self, rates: Array, capacity_gbps: Array, state: State, load: Load) -> Played:
+    def __call__(
+        self, rates: Array, capacity_gbps: Array, state: State, load: Load, first: int = 0
+    ) -> Played:
         """Play all columns, in threads where there are enough of them."""
         if not isinstance(rates, np.ndarray):
-            return self.array_form(rates, capacity_gbps, state, load)
+            return self.array_form(rates, capacity_gbps, state, load, first)
         from bwalloc.sim.compiled import play_block, play_one
 
         (demands, tunnels), batch = self.physics.shape, rates.shape[-1]
@@ -77,7 +82,8 @@ class CompiledBackend:
         held = (_floats(state.queued_gbit), _floats(state.busy_s))
         jobs = load.jobs_gbit
         jobs = np.empty((demands, 0, batch), np.float32) if jobs is None else _floats(jobs)
-        loads, clock = (_floats(load.arrivals_gbit), jobs), state.interval * self.physics.substeps
+        loads = (_floats(load.arrivals_gbit), jobs)
+        clock = state.interval * self.physics.substeps + first
         written = self._empty(held[0].shape, len(decided[1]))
         given = (self.law, decided, loads, clock, held, written)
         if batch == 1:

@@ -10,6 +10,7 @@ import numpy as np
 
 from bwalloc.observe import Readings
 from bwalloc.sim.backends import Backend, make_backend
+from bwalloc.sim.changes import Change, OutageColumns, play_parts
 from bwalloc.sim.dynamics import Load, Measured
 from bwalloc.sim.physics import build_physics
 from bwalloc.sim.state import Flows, State
@@ -45,6 +46,8 @@ class Episodes:
         has_jobs = worlds[0].jobs_gbit is not None
         self.jobs = np.stack([world.jobs_gbit for world in worlds]) if has_jobs else None  # pyright: ignore[reportArgumentType, reportCallIssue]
         self._steady_gbps = self._steady()
+        fails = worlds[0].outages is not None
+        self.outages = OutageColumns(worlds) if fails else None
 
     def replace(self, column: int, world: World) -> None:
         """Put a new world into one column."""
@@ -53,6 +56,8 @@ class Episodes:
         self.start_h[column] = world.start_h
         if self.jobs is not None:
             self.jobs[column] = world.jobs_gbit
+        if self.outages is not None:
+            self.outages.replace(column, world)
         steady, mine = self._steady_gbps, self.capacity[column]
         if steady is None or not (mine == steady[:, column]).all():
             self._steady_gbps = self._steady()
@@ -67,13 +72,23 @@ class Episodes:
         return Load(np.ascontiguousarray(arrivals.transpose(1, 2, 0)), jobs)
 
     def capacity_gbps(self, interval: np.ndarray) -> np.ndarray:
-        """What each link can carry in the given interval, (links, B).
+        """What each link can carry at the end of the given interval, (links, B).
 
         Where no capacity ever changes it is the same array each time, not to be written.
         """
         if self._steady_gbps is not None:
             return self._steady_gbps
         return np.ascontiguousarray(self.capacity[np.arange(len(interval)), interval].T)
+
+    def known_gbps(self, interval: np.ndarray) -> np.ndarray:
+        """What telemetry before the given interval lets count on for it, (links, B)."""
+        if self.outages is None:
+            return self.capacity_gbps(interval)
+        return self.outages.known(interval)
+
+    def change(self, interval: np.ndarray) -> Change | None:
+        """How capacities change in the given interval of each column; None where links never do."""
+        return None if self.outages is None else self.outages.change(interval)
 
     def _steady(self) -> np.ndarray | None:
         """Capacities that hold in all intervals, (links, B), or None."""
@@ -126,28 +141,40 @@ class Simulator:
             episodes.load(state.interval),
             episodes.capacity_gbps(state.interval),
             episodes.start_h,
+            episodes.change(state.interval),
         )
 
     def advance(
-        self, state: State, rates_gbps: Array, load: Load, capacity_gbps: Array, start_h: Array
+        self,
+        state: State,
+        rates_gbps: Array,
+        load: Load,
+        capacity_gbps: Array,
+        start_h: Array,
+        change: Change | None = None,
     ) -> Step:
         """`step` on explicit arrivals and capacity; runs on NumPy and on torch."""
-        queued, busy, flows, overrun, measured = self.backend(
-            rates_gbps, capacity_gbps, state, load
-        )
+        asked = (rates_gbps, capacity_gbps, state, load)
+        if change is None or not change.is_inside:
+            queued, busy, flows, overrun, measured = self.backend(*asked, 0)
+        else:
+            queued, busy, flows, overrun, measured = play_parts(
+                self.backend, self.physics, *asked, change
+            )
+        coming = capacity_gbps if change is None else change.coming_gbps
         after = State(state.interval + 1, queued, busy, rates_gbps)
         return Step(
             state=after,
             flows=flows,
             terms=self.terms(state, flows, after),
             overrun_gbit=overrun * self.scenario.timing.interval_s,
-            readings=self._readings(after, flows, measured, capacity_gbps, start_h),
+            readings=self._readings(after, flows, measured, coming, start_h),
         )
 
     def first_readings(self, state: State, episodes: Episodes) -> Readings:
         """What is known before the first interval: capacities, and nothing offered yet."""
         nothing = state.busy_s * 0
-        capacity = episodes.capacity_gbps(state.interval)
+        capacity = episodes.known_gbps(state.interval)
         return Readings(
             nothing, nothing, nothing, nothing, nothing, state.queued_gbit,
             capacity, capacity * 0, episodes.start_h,

@@ -1,0 +1,141 @@
+"""Intervals in which links fail or come back: played in parts, each under its own capacities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bwalloc.arrays import Array, namespace
+from bwalloc.scenario.outages import before_gbps
+from bwalloc.sim.dynamics import Load, Measured, add_flows, cut_to_capacity, measure
+from bwalloc.sim.state import Flows, State
+
+if TYPE_CHECKING:
+    from bwalloc.scenario import World
+    from bwalloc.sim.physics import Physics
+
+PlayPart = Callable[[Array, Array, State, Load, int], tuple[Array, Array, Flows, Array, Measured]]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How capacities change in an interval; `since` is NumPy, int (links, B).
+
+    Attributes:
+        since: substep from which the interval's capacity holds; 0 where nothing changes in it.
+        before_gbps: what holds until then, (links, B).
+        coming_gbps: what is known, at the end, of the interval that follows, (links, B).
+    """
+
+    since: np.ndarray
+    before_gbps: Array
+    coming_gbps: Array
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether any capacity changes inside the interval."""
+        return bool(self.since.any())
+
+
+class OutageColumns:
+    """The outages of a batch of worlds; one column per episode."""
+
+    def __init__(self, worlds: Sequence[World]) -> None:
+        """Stack `worlds`, all of them with outages."""
+        intervals, links = worlds[0].capacity_gbps.shape
+        self.since = np.zeros((len(worlds), intervals, links), np.int16)
+        self.before_gbps = np.zeros((len(worlds), intervals, links), np.float32)
+        self.known_gbps = np.zeros((len(worlds), intervals + 1, links), np.float32)
+        self.worlds = list(worlds)
+        for column, world in enumerate(worlds):
+            self.replace(column, world)
+
+    def replace(self, column: int, world: World) -> None:
+        """Put a new world into one column."""
+        assert world.outages is not None
+        self.worlds[column] = world
+        self.since[column] = world.outages.since
+        self.before_gbps[column] = before_gbps(world)
+        self.known_gbps[column, :-1] = world.outages.known_gbps
+        self.known_gbps[column, -1] = world.capacity_gbps[-1]
+
+    def known(self, interval: np.ndarray) -> np.ndarray:
+        """What is known of the capacities of an interval before it begins, (links, B)."""
+        return _taken(self.known_gbps, interval)
+
+    def change(self, interval: np.ndarray) -> Change:
+        """How capacities change in the given interval of each column."""
+        return Change(
+            _taken(self.since, interval),
+            _taken(self.before_gbps, interval),
+            _taken(self.known_gbps, interval + 1),
+        )
+
+
+def _taken(values: np.ndarray, interval: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values[np.arange(len(interval)), interval].T)
+
+
+def parts_of(change: Change, substeps: int) -> list[tuple[int, int]]:
+    """First and one past the last substep of the parts in which no capacity changes."""
+    inside = np.unique(change.since[change.since > 0]).tolist()
+    return list(pairwise([0, *inside, substeps]))
+
+
+def capacity_in(change: Change, capacity_gbps: Array, first: int) -> Array:
+    """What each link can carry in the part that begins with substep `first`, (links, B)."""
+    xp = namespace(capacity_gbps)
+    is_now = change.since <= first
+    if xp is not np:
+        is_now = xp.as_tensor(is_now, device=capacity_gbps.device)
+    return xp.where(is_now, capacity_gbps, change.before_gbps)
+
+
+def play_parts(
+    play: PlayPart,
+    physics: Physics,
+    rates: Array,
+    capacity_gbps: Array,
+    state: State,
+    load: Load,
+    change: Change,
+) -> tuple[Array, Array, Flows, Array, Measured]:
+    """Play an interval part by part; arguments and answer as of a backend.
+
+    At each change the tunnels of links that cannot carry their rates are cut in proportion, and
+    work is split anew over the tunnels by what is left of their rates.
+    """
+    total, overrun = None, 0.0
+    for first, last in parts_of(change, physics.substeps):
+        part = Load(load.arrivals_gbit[first:last], load.jobs_gbit if first == 0 else None)
+        room = capacity_in(change, capacity_gbps, first)
+        queued, busy, flows, over, _ = play(rates, room, state, part, first)
+        state = replace(state, queued_gbit=queued, busy_s=busy)
+        overrun = overrun + over * ((last - first) / physics.substeps)
+        total = flows if total is None else add_flows(total, flows)
+    assert total is not None
+    return state.queued_gbit, state.busy_s, total, overrun, measure(physics, load, total)
+
+
+def granted_gbps(
+    physics: Physics, rates: Array, capacity_gbps: Array, change: Change | None
+) -> list[tuple[float, Array]]:
+    """Rates as links let them be, (demands, tunnels, B), and for how many seconds, part by part."""
+    if change is None:
+        parts = [(0, physics.substeps, capacity_gbps)]
+    else:
+        parts = [
+            (first, last, capacity_in(change, capacity_gbps, first))
+            for first, last in parts_of(change, physics.substeps)
+        ]
+    return [
+        (
+            (last - first) * physics.dt_s,
+            cut_to_capacity(physics, rates, room)[0].reshape(rates.shape),
+        )
+        for first, last, room in parts
+    ]
