@@ -4,12 +4,13 @@ Proof. Give every pool (a shared link, or the meter of one site pair on a police
 per Gbit and substep, any non-negative number. Relaxing the capacity of the pools at these prices
 can only raise the optimum (weak duality; Bertsekas, Nonlinear Programming, sec. 6.1). What is left
 decouples: each unit of work takes its best substep and tunnel or is refused; a shared link is worth
-price times capacity; a policed link gives its whole rate of an interval to the meter whose prices
-add up to most. The room of the dear pieces of a curved demand is relaxed in the same way: what
-arrived in a substep gives room to whatever is served in it, old work included, and that room is
-sold at prices of its own. Stall and churn are costs, so leaving them out is safe, and so is
-forgetting that rates split work in proportion and are decided before the load is known. All of it
-is evaluated here in float64; the LP that found the prices need not be solved well.
+price times capacity; a policed link gives its whole rate of an interval to the meter whose prices,
+times what the link can carry in each substep, add up to most (a link that fails inside the interval
+cuts all of its meters in one proportion). The room of the dear pieces of a curved demand is relaxed
+in the same way: what arrived in a substep gives room to whatever is served in it, old work too, and
+that room is sold at prices of its own. Stall and churn are costs, so leaving them out is safe, and
+so is forgetting that rates split work in proportion and are decided before the load is known. All
+of it is evaluated here in float64; the LP that found the prices need not be solved well.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from bwalloc.allocate.horizon import (
     refusal_usd_per_gbit,
     units_of,
 )
+from bwalloc.scenario.outages import room_gbit
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -66,13 +68,13 @@ def _gross_usd(scenario: Scenario, units: Units, clock: Clock) -> float:
 def _capacity_worth(scenario: Scenario, world: World, prices: np.ndarray) -> float:
     """What the pools could be sold for: shared links by substep, policed links by interval."""
     pools, timing = scenario.network.pools(), scenario.timing
-    by_interval = prices.reshape(len(prices), timing.intervals, timing.substeps).sum(2)
-    room = world.capacity_gbps.astype(np.float64).T * timing.substep_s
+    sold = prices * room_gbit(world, timing)[pools.link]
+    by_interval = sold.reshape(len(prices), timing.intervals, timing.substeps).sum(2)
     shared = pools.is_shared
-    worth = float((by_interval[shared] * room[pools.link[shared]]).sum())
+    worth = float(by_interval[shared].sum())
     for link in np.unique(pools.link[~shared]):
         meters = np.flatnonzero(~shared & (pools.link == link))
-        worth += float((by_interval[meters].max(0) * room[link]).sum())
+        worth += float(by_interval[meters].max(0).sum())
     return worth
 
 

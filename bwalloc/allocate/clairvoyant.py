@@ -10,6 +10,7 @@ import numpy as np
 from bwalloc.allocate.bound import bound_usd_per_h
 from bwalloc.allocate.horizon import clock_of, refusal_usd_per_gbit, units_of
 from bwalloc.allocate.plan_model import ChunkPlan
+from bwalloc.scenario.outages import known_gbps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,9 +107,12 @@ def _dearest_first(scenario: Scenario, rates: np.ndarray, meters: np.ndarray) ->
 
 
 def _filled(scenario: Scenario, rates: np.ndarray, world: World) -> np.ndarray:
-    """Rates scaled until a link of each tunnel is full; (intervals, demands, tunnels)."""
+    """Rates scaled until a link of each tunnel is full; (intervals, demands, tunnels).
+
+    Full is what telemetry before the interval lets count on: no decision may ask for more.
+    """
     network = scenario.network
-    capacity = world.capacity_gbps.astype(np.float64).T * SHRINK
+    capacity = known_gbps(world).astype(np.float64).T * SHRINK
     hops = network.flat_hops
     flat = rates.reshape(len(hops), -1)
     for _ in range(FILL_ROUNDS):

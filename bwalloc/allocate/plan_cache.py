@@ -51,6 +51,8 @@ def plan_of(scenario: Scenario, world: World) -> Plan:
 def fingerprint(world: World) -> str:
     """A hash of the arrivals: a bound of other arrivals, drawn by older code, proves nothing."""
     parts = [world.arrivals_gbit, world.capacity_gbps, world.jobs_gbit]
+    if world.outages is not None:
+        parts += [world.outages.since, world.outages.known_gbps]
     joined = b"".join(np.ascontiguousarray(part).tobytes() for part in parts if part is not None)
     return hashlib.sha256(joined).hexdigest()[:16]
 

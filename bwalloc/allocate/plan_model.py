@@ -11,6 +11,7 @@ import numpy as np
 from bwalloc.allocate.highs import quiet_solver
 from bwalloc.allocate.horizon import pieces_of
 from bwalloc.errors import SolverError
+from bwalloc.scenario.outages import room_gbit
 
 if TYPE_CHECKING:
     from bwalloc.allocate.horizon import Clock, Units
@@ -43,9 +44,9 @@ class Model:
         self.row_upper.append(np.asarray(upper, np.float64))
         return np.arange(first, self.rows)
 
-    def add_entries(self, rows: np.ndarray, columns: np.ndarray, value: float) -> None:
-        """The same coefficient at several places."""
-        self.entries.append((rows, columns, np.full(len(rows), value)))
+    def add_entries(self, rows: np.ndarray, columns: np.ndarray, value: float | np.ndarray) -> None:
+        """Coefficients at several places, the same or one each."""
+        self.entries.append((rows, columns, np.broadcast_to(value, len(rows))))
 
     def solve(self) -> tuple[np.ndarray, np.ndarray]:
         """Column values and non-negative prices of the rows.
@@ -119,22 +120,31 @@ class ChunkPlan:
         self.meter_gbps[~self.pools.is_shared] = values[self.meters]
 
     def _capacity_rows(self, world: World, chunk: tuple[int, int]) -> np.ndarray:
-        """One row per pool and substep; rates of meters share the link of each interval."""
-        timing, pools = self.timing, self.pools
-        capacity = world.capacity_gbps[chunk[0] : chunk[1]].astype(np.float64)
-        room = np.repeat(capacity, timing.substeps, 0)[:, pools.link].T * timing.substep_s
+        """One row per pool and substep; rates of meters share the link of each interval.
+
+        A meter has its rate times what the link has left of its best in the interval.
+        """
+        timing, pools, intervals = self.timing, self.pools, chunk[1] - chunk[0]
+        whole = room_gbit(world, timing)[:, self.first : self.last]
+        best = whole.reshape(len(whole), intervals, timing.substeps).max(2)
+        room = whole[pools.link]
         room[~pools.is_shared] = 0.0
         rows = self.model.add_rows(room.ravel()).reshape(room.shape)
         meters = np.flatnonzero(~pools.is_shared)
         links, link_of = np.unique(pools.link[meters], return_inverse=True)
-        intervals = chunk[1] - chunk[0]
         rates = self.model.add_columns(np.zeros(len(meters) * intervals))
         rates = rates.reshape(len(meters), intervals)
         self.meters = rates
         by_substep = np.repeat(rates, timing.substeps, 1)
-        self.model.add_entries(rows[meters].ravel(), by_substep.ravel(), -timing.substep_s)
+        left = whole / np.maximum(np.repeat(best, timing.substeps, 1), TINY_GBIT)
+        self.model.add_entries(
+            rows[meters].ravel(),
+            by_substep.ravel(),
+            -timing.substep_s * left[pools.link[meters]].ravel(),
+        )
         if len(links):
-            sums = self.model.add_rows(capacity[:, links].T.ravel()).reshape(len(links), intervals)
+            most = best[links] / timing.substep_s
+            sums = self.model.add_rows(most.ravel()).reshape(len(links), intervals)
             self.model.add_entries(sums[link_of].ravel(), rates.ravel(), 1.0)
         return rows
 
@@ -196,5 +206,6 @@ class ChunkPlan:
         return carried.reshape(*shape, self.substeps)
 
 
+TINY_GBIT = 1e-9
 TIE_BREAK = 1e-12
 """Serving at once wins where waiting costs nothing."""

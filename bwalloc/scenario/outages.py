@@ -59,6 +59,22 @@ def before_gbps(world: World) -> Float[np.ndarray, "intervals links"]:
     return np.concatenate([world.outages.start_gbps[None], world.capacity_gbps[:-1]])
 
 
+def room_gbit(world: World, timing: Timing) -> Float[np.ndarray, "links substeps"]:
+    """What each link can carry in every substep of an episode, float64."""
+    end = world.capacity_gbps.astype(np.float64)
+    room = np.repeat(end, timing.substeps, 0)
+    if world.outages is not None:
+        is_early = np.arange(timing.substeps)[:, None] < world.outages.since[:, None]
+        early = np.where(is_early, before_gbps(world)[:, None], end[:, None])
+        room = early.reshape(room.shape)
+    return room.T * timing.substep_s
+
+
+def known_gbps(world: World) -> Float[np.ndarray, "intervals links"]:
+    """What a decision for each interval may count on, as telemetry before it tells."""
+    return world.capacity_gbps if world.outages is None else world.outages.known_gbps
+
+
 def capacities_under(
     events: Sequence[Event], nominal_gbps: np.ndarray, timing: Timing
 ) -> tuple[np.ndarray, Outages]:
