@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bwalloc.cli.command import command_line
 from bwalloc.cli.extras import needing
-from bwalloc.cli.outputs import check_folder
+from bwalloc.cli.outputs import check_place_of_bundle
 from bwalloc.cli.progress import progress_bar
 from bwalloc.errors import BwallocError
 
@@ -38,7 +38,7 @@ def run(
 
     Args:
         run_folder: what `bwalloc train` wrote.
-        out: folder of the bundle; its name is the agent's.
+        out: folder of the bundle, or one file if it ends in .bwalloc; its name is the agent's.
         episodes: of the test split for the card, and a quarter as many per shift; 0 plays none.
         jobs: processes; one per core by default.
         sign_key: Ed25519 private key (PEM) to sign the manifest with.
@@ -47,11 +47,10 @@ def run(
     if episodes < 0 or episodes == 1:
         msg = f"--episodes {episodes}: expected 0, or at least 2."
         raise BwallocError(msg)
-    from bwalloc.serve.parts import check_place
+    from bwalloc.serve.agents import is_path
     from bwalloc.serve.signature import sign
 
-    check_folder(out=out)
-    check_place(out)
+    check_place_of_bundle(out)
     if sign_key is not None:
         if not sign_key.is_file():
             msg = f"--sign-key {sign_key}: is no file; name an Ed25519 private key in PEM."
@@ -60,7 +59,7 @@ def run(
     with needing("learn", "export"):
         for name in ("torch", "onnx", "onnxscript"):
             import_module(name)
-    parts, manifest, env = _parts(run_folder, out.resolve().name, envs)
+    parts, manifest, env = _parts(run_folder, _name(out), envs)
     scores = None
     if episodes:
         scores = _scored(parts, manifest, env, episodes, jobs or os.cpu_count() or 1, envs)
@@ -74,7 +73,13 @@ def run(
             f"({gain['lo']:+.2f} to {gain['hi']:+.2f}) over {rule}"
         )
     place = f" --env {env}" if env.endswith(".toml") else f" --envs {envs}" if envs else ""
-    print(f"Next: bwalloc verify {out}{'' if os.sep in str(out) else os.sep}{place}")
+    print(f"Next: bwalloc verify {out if is_path(str(out)) else f'{out}{os.sep}'}{place}")
+
+
+def _name(out: Path) -> str:
+    from bwalloc.serve.archive import SUFFIX
+
+    return out.resolve().name.removesuffix(SUFFIX)
 
 
 def _parts(path: Path, name: str, envs: Path | None) -> tuple[dict[str, bytes], Manifest, str]:
@@ -86,6 +91,7 @@ def _parts(path: Path, name: str, envs: Path | None) -> tuple[dict[str, bytes], 
     from bwalloc.scenario import load_scenario
     from bwalloc.serve import manifest as part
     from bwalloc.serve.golden import golden_bytes
+    from bwalloc.serve.onnx_graph import check_onnx
     from bwalloc.tensors import tensors_to_bytes
 
     _, recipe = policy_of_run(path, {})
@@ -94,8 +100,10 @@ def _parts(path: Path, name: str, envs: Path | None) -> tuple[dict[str, bytes], 
     policy, _ = policy_of_run(path, base)
     decisions = decisions_of(scenario, policy, GOLDEN_DECISIONS)
     architecture = asdict(policy.architecture)
+    graph = onnx_of(policy, decisions[-1])
+    check_onnx(graph, part.ONNX)  # what would not be loaded is not written
     parts = {
-        part.ONNX: onnx_of(policy, decisions[-1]),
+        part.ONNX: graph,
         part.WEIGHTS: tensors_to_bytes(policy.weights),
         part.GOLDEN: golden_bytes(decisions),
         part.ARCHITECTURE: json.dumps(architecture, indent=1).encode() + b"\n",

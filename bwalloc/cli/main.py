@@ -27,6 +27,7 @@ HELP = {
     "record": "Record episodes of an environment as a Minari dataset for offline learning.",
     "train": "Train a policy; the same command goes on with a run that was stopped.",
     "export": "Export the best policy of a run, measure it on the test split, and write its card.",
+    "pack": "Write an exported agent as one file or as a folder, and sign it.",
     "verify": "Check hashes, golden vectors and runtimes of an exported agent, and time them.",
     "decide": "Print one decision of an exported policy as JSON.",
     "serve": "Decide over HTTP: telemetry in, decision out; with a page for operators and metrics.",

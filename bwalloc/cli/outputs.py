@@ -45,6 +45,19 @@ def check_folder(**paths: Path) -> None:
             raise BwallocError(msg)
 
 
+def check_place_of_bundle(out: Path) -> None:
+    """As `check_folder`, for a bundle in either form, which replaces nothing but a bundle.
+
+    Raises:
+        BwallocError: names the option, the path, and what is in the way.
+    """
+    from bwalloc.serve.archive import SUFFIX
+    from bwalloc.serve.parts import check_place
+
+    (check_outputs if out.suffix == SUFFIX else check_folder)(out=out)
+    check_place(out)
+
+
 def _obstacle(path: Path) -> str:
     if path.is_dir():
         return "is a folder"

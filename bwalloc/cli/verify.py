@@ -29,7 +29,8 @@ def run(
     """Check hashes, golden vectors and runtimes of an exported agent, and time them.
 
     Args:
-        agent: name of an agent of the catalogue, or the folder of a bundle (with a /).
+        agent: name of an agent of the catalogue, the folder of a bundle (with a /), or a .bwalloc
+            file.
         key: Ed25519 public key (PEM) that it must be signed with.
         env: environment to decide for; the one it was trained on by default.
         decisions: real decisions that the runtimes are held against each other on.
@@ -47,7 +48,8 @@ def run(
     bundle = load_bundle(agent, key=key)
     print(
         f"{bundle.name} {bundle.version}: {len(bundle.parts)} parts have the listed hashes, "
-        f"golden vectors decided again{', signature is right' if key else ''}"
+        f"the graph is one of ours, golden vectors decided again"
+        f"{', signature is right' if key else ''}"
     )
     found = verify(bundle, _scenario(bundle.manifest.environment, env, envs), decisions)
     for name, size in found.difference.items():

@@ -196,6 +196,51 @@ def rewritten(folder, scenario, name, data):
     write_bundle(folder, manifest_of(scenario, policy, parts), parts)
 
 
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"hidden": 9}, r"tells of .*hidden=9.*, the manifest of .*hidden=8"),
+        ({"rounds": 2}, r"tells of .*rounds=2"),
+        ({"history": False}, r"tells of .*history=False"),
+        ({"history": 1}, r"history: .*boolean"),
+        ({"surprise": 1}, r"surprise"),
+        ({"hidden": 10**9}, r"hidden"),
+    ],
+)
+def test_an_architecture_that_is_told_in_two_ways_is_refused(tmp_path, scenario, change, text):
+    told = {"hidden": 8, "rounds": 1, "history": True} | change
+    rewritten(tmp_path / "a", scenario, part.ARCHITECTURE, json.dumps(told).encode())
+
+    with pytest.raises(BundleError, match=rf"architecture\.json.*{text}"):
+        load_bundle(tmp_path / "a")
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"\xff", b"[" * 100_000, b'{"hidden": 8}'])
+def test_an_architecture_that_is_none_is_refused(tmp_path, scenario, data):
+    rewritten(tmp_path / "a", scenario, part.ARCHITECTURE, data)
+
+    with pytest.raises(BundleError, match=r"architecture\.json"):
+        load_bundle(tmp_path / "a")
+
+
+@pytest.mark.parametrize("graph", [b"", b"no graph"])
+def test_a_graph_that_is_none_of_ours_is_refused(tmp_path, scenario, graph):
+    rewritten(tmp_path / "a", scenario, part.ONNX, graph)
+
+    with pytest.raises(BundleError, match=r"a/policy\.onnx.*export the run again"):
+        load_bundle(tmp_path / "a")
+
+
+@pytest.mark.parametrize("name", [part.MANIFEST, part.SIGNATURE])
+def test_a_manifest_that_lists_itself_is_refused(folder, name):
+    table = json.loads((folder / part.MANIFEST).read_text())
+    table["files"][name] = table["files"][part.CARD]
+    (folder / part.MANIFEST).write_text(json.dumps(table))
+
+    with pytest.raises(BundleError, match="is no plain file name of a part"):
+        load_bundle(folder)
+
+
 def test_weights_that_are_not_finite_are_refused(tmp_path, scenario):
     weights = dict(random_policy(scenario).weights)
     weights["demand.in.bias"] = weights["demand.in.bias"] * np.float32(np.nan)
@@ -353,58 +398,6 @@ def test_a_bundle_that_cannot_be_put_in_place_leaves_the_one_before(folder, scen
 
     assert before == load_bundle(folder).version
     assert [folder] == list(folder.parent.iterdir())
-
-
-def test_a_signature_is_checked(folder, tmp_path):
-    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
-    ed25519 = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ed25519")
-    from bwalloc.serve.signature import sign
-
-    keys = [ed25519.Ed25519PrivateKey.generate() for _ in range(2)]
-    for name, key in zip(("mine", "other"), keys, strict=True):
-        private = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        public = key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        (tmp_path / f"{name}.pem").write_bytes(private)
-        (tmp_path / f"{name}.pub").write_bytes(public)
-    signature = sign((folder / part.MANIFEST).read_bytes(), tmp_path / "mine.pem")
-    (folder / part.SIGNATURE).write_bytes(signature)
-
-    assert "test-agent" == load_bundle(folder, key=tmp_path / "mine.pub").name
-    with pytest.raises(BundleError, match="was not made with"):
-        load_bundle(folder, key=tmp_path / "other.pub")
-
-
-@pytest.mark.parametrize("kind", ["rsa", "private", "text", "absent"])
-def test_a_key_that_is_none_is_named(folder, tmp_path, kind):
-    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
-    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-
-    (folder / part.SIGNATURE).write_bytes(bytes(64))
-    key = tmp_path / "key.pem"
-    if kind == "rsa":
-        made = rsa.generate_private_key(65537, 1024).public_key()
-        form = serialization.PublicFormat.SubjectPublicKeyInfo
-        key.write_bytes(made.public_bytes(serialization.Encoding.PEM, form))
-    elif kind == "private":
-        form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        made = ed25519.Ed25519PrivateKey.generate()
-        key.write_bytes(made.private_bytes(serialization.Encoding.PEM, *form))
-    elif kind == "text":
-        key.write_text("no key")
-
-    with pytest.raises(BundleError, match=r"key\.pem: (is no Ed25519 key|cannot be read)"):
-        load_bundle(folder, key=key)
-
-
-def test_a_key_wants_a_signature(folder, tmp_path):
-    with pytest.raises(BundleError, match=r"manifest\.sig: cannot be read"):
-        load_bundle(folder, key=tmp_path / "any.pub")
 
 
 def test_an_unknown_name_gets_the_nearest(monkeypatch, folder):
