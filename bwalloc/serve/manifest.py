@@ -59,6 +59,8 @@ class Training(_Record):
 class _Told(_Record):
     """architecture.json."""
 
+    model_config = ConfigDict(strict=True)
+
     hidden: Annotated[int, Field(ge=1, le=MOST_HIDDEN)]
     rounds: Annotated[int, Field(ge=0, le=MOST_ROUNDS)]
     history: bool
