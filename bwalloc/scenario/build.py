@@ -23,7 +23,7 @@ from bwalloc.scenario.build_demands import (
 from bwalloc.scenario.build_network import build_network_topology
 from bwalloc.scenario.build_workload import build_workload
 from bwalloc.scenario.digest import digest_of
-from bwalloc.scenario.economics import check_classes
+from bwalloc.scenario.economics import check_classes, variety_of
 from bwalloc.scenario.expand import expand_demands, expand_services, stream_of
 from bwalloc.scenario.failures import build_failures
 from bwalloc.scenario.overrides import leaves, override
@@ -34,8 +34,10 @@ from bwalloc.scenario.validate import validate
 if TYPE_CHECKING:
     from bwalloc.scenario.expand import DemandRow, Stream
 
-FOLLOWERS = ("inference", "kv_transfer")
-"""Classes that follow the requests of a service."""
+FOLLOWERS = ("inference", "kv_transfer", "model_push/cold_start")
+"""Classes and varieties that follow the requests of a service."""
+JOBS = ("bulk_ingest", "checkpoint", "model_push")
+"""Classes whose work brings deadlines of its own."""
 
 
 def read_env(path: Path, overrides: Mapping[str, Any] | None = None) -> tuple[EnvFile, int]:
@@ -93,7 +95,7 @@ def build_scenario(
         of_row = [streams[index] if index >= 0 else None for index in followed]
         law = build_value_law(economics, of_row, churn)
         groups = build_groups(env, demands, where)
-        has_jobs = np.array([name == "bulk_ingest" for name in demands.traffic_class])
+        has_jobs = np.array([name in JOBS for name in demands.traffic_class])
         workload = build_workload(env, topology, rows, streams, followed, entropy)
         network = Network(topology, demands, tunnels, law, groups, timing.interval_s)
         return Scenario(
@@ -115,7 +117,8 @@ def build_scenario(
 
 
 def _stream(row: DemandRow, streams: list[Stream], where: str) -> int:
-    return stream_of(row, streams, where) if row.section.traffic_class in FOLLOWERS else -1
+    follows = variety_of(row.section) in FOLLOWERS
+    return stream_of(row, streams, where) if follows else -1
 
 
 def _parse(path: Path, where: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from bwalloc.errors import ScenarioError, nearest
 from bwalloc.money import GroupLaw, ValueLaw
 from bwalloc.network import Demands
-from bwalloc.scenario.economics import economics_of
+from bwalloc.scenario.economics import economics_of, variety_of, worth_of
 
 if TYPE_CHECKING:
     from bwalloc.network import Topology
@@ -21,10 +21,15 @@ if TYPE_CHECKING:
 
 
 def economics_by_row(env: EnvFile, rows: Sequence[DemandRow], where: str) -> list[TrafficClass]:
-    """The economics of each demand: those of its class."""
-    classes = dict.fromkeys(row.section.traffic_class for row in rows)
-    known = {name: economics_of(name, env.classes.get(name), where) for name in classes}
-    return [known[row.section.traffic_class] for row in rows]
+    """The economics of each demand: those of its class, or of a variety of it."""
+    names = [variety_of(row.section) for row in rows]
+    known = {name: economics_of(name, env.classes.get(name), where) for name in set(names)}
+    found: list[TrafficClass] = []
+    for name, row in zip(names, rows, strict=True):
+        said = env.classes.get(name)
+        is_free = said is None or said.value_usd_per_gbit is None
+        found.append(worth_of(known[name], row.section) if is_free else known[name])
+    return found
 
 
 def build_demands(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -12,10 +13,17 @@ from bwalloc.scenario.build_specs import (
     Column,
     background_spec,
     bulk_ingest_spec,
+    checkpoint_spec,
+    cold_start_spec,
+    data_feed_spec,
     inference_spec,
     kv_transfer_spec,
+    model_push_spec,
+    restore_spec,
+    train_sync_spec,
     video_uplink_spec,
 )
+from bwalloc.scenario.economics import variety_of
 from bwalloc.scenario.workload import Part, Shift, Traces, Workload
 from bwalloc.workloads.requests import RequestSpec
 
@@ -49,6 +57,12 @@ def build_workload(
         entropy=entropy,
         stream_scale=np.array([site_scale(env, stream.site) for stream in streams], float),
         traces=Traces(),
+        train_sync=_parts(columns, "train_sync", train_sync_spec, ()),
+        checkpoint=_parts(columns, "checkpoint", checkpoint_spec, ()),
+        restore=_parts(columns, "checkpoint/restore", restore_spec, ()),
+        data_feed=_parts(columns, "data_feed", data_feed_spec, FED),
+        model_push=_parts(columns, "model_push", model_push_spec, ()),
+        cold_start=_parts(columns, "model_push/cold_start", cold_start_spec, SCALED),
     )
 
 
@@ -68,9 +82,16 @@ def _columns(
             of_stream=streams[stream] if stream >= 0 else None,
             scale=site_scale(env, demand.site),
             utc_offset_h=zone[demand.site],
+            job=_job_of(env, demand.name),
         )
         for row, (demand, stream) in enumerate(zip(rows, stream_of, strict=True))
     ]
+
+
+def _job_of(env: EnvFile, name: str) -> str:
+    """The job that a demand belongs to: its group, or else its section."""
+    groups = (group for group, each in env.groups.items() if fnmatchcase(name, each.members))
+    return next(groups, name.split("/")[0])
 
 
 def _offsets(topology: Topology) -> dict[str, float]:
@@ -102,19 +123,24 @@ def _parts(
     columns: Sequence[Column],
     traffic_class: str,
     build: Callable[[list[Column], tuple[str, ...], dict[str, Any]], Spec],
+    shared: Sequence[str] | None = None,
 ) -> tuple[Part[Spec], ...]:
-    """One part per distinct set of the numbers that a spec holds once for all its demands."""
+    """One part per distinct set of the numbers that a spec holds once for all its demands.
+
+    Those are the `shared` keys of a section; without any, the class is one part.
+    """
     alike: dict[tuple[Any, ...], list[Column]] = {}
     for column in columns:
-        if column.demand.section.traffic_class == traffic_class:
-            alike.setdefault(tuple(_shared(column).items()), []).append(column)
+        if variety_of(column.demand.section) == traffic_class:
+            keys = SHARED if shared is None else shared
+            alike.setdefault(tuple(_shared(column, keys).items()), []).append(column)
     return tuple(
         Part(
-            spec=_built(build, group, dict(shared)),
+            spec=_built(build, group, dict(numbers)),
             rows=np.array([column.row for column in group], np.int64),
             stream=np.array([column.stream for column in group], np.int64),
         )
-        for shared, group in alike.items()
+        for numbers, group in alike.items()
     )
 
 
@@ -153,6 +179,10 @@ SHARED = (
 )
 
 
-def _shared(column: Column) -> dict[str, Any]:
+FED = ("active_share", "mean_run_s", "cv", "tau_s", "overhead")
+SCALED = ("window_s", "cooldown_s")
+
+
+def _shared(column: Column, keys: Sequence[str]) -> dict[str, Any]:
     section = column.demand.section
-    return {name: getattr(section, name) for name in SHARED if hasattr(section, name)}
+    return {name: getattr(section, name) for name in keys if hasattr(section, name)}

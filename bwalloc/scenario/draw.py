@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from bwalloc.errors import ScenarioError, unknown_name
+from bwalloc.scenario.draw_jobs import draw_jobs
 from bwalloc.scenario.failures import draw_events
 from bwalloc.scenario.outages import Outages, capacities_under
 from bwalloc.scenario.scenario import SPLITS
 from bwalloc.scenario.trace import replay, trace_of
 from bwalloc.scenario.workload import Part, Shift
 from bwalloc.scenario.world import World
-from bwalloc.workloads import background, bulk_ingest, inference, kv_transfer, video_uplink
+from bwalloc.workloads import (
+    background,
+    checkpoint,
+    data_feed,
+    inference,
+    kv_transfer,
+    train_sync,
+    video_uplink,
+)
 from bwalloc.workloads.clock import Clock
 from bwalloc.workloads.columns import as_slice
 from bwalloc.workloads.memory import keep_freed_memory
@@ -38,6 +47,11 @@ PARTS = (
     "background",
     "bulk_ingest",
     "failures",
+    "train_sync",
+    "checkpoint",
+    "restore",
+    "data_feed",
+    "model_push",
 )
 """Random parts of a world, each with a child of its own; new ones go to the end."""
 
@@ -136,12 +150,11 @@ def _traffic(
     timing, workload = scenario.timing, scenario.workload
     clock = Clock(timing.intervals * timing.substeps, timing.substep_s, start_h)
     gbit = np.zeros((clock.steps, scenario.network.n_demands), np.float32)
-    _fill_requests(gbit, scenario, rng, clock, shift, split)
-    for part in workload.video_uplink:
-        gbit[:, as_slice(part.rows)] = video_uplink.draw(rng["video_uplink"], part.spec, clock)
-    for part in workload.background:
-        gbit[:, as_slice(part.rows)] = background.draw(rng["background"], part.spec, clock)
-    jobs = _jobs(scenario, rng["bulk_ingest"], start_h)
+    intensity = _fill_requests(gbit, scenario, rng, clock, shift, split)
+    for name, parts, draw in _own_law(workload):
+        for part in parts:
+            gbit[:, as_slice(part.rows)] = draw(rng[name], part.spec, clock)
+    jobs = draw_jobs(scenario, rng, start_h, intensity)
     _apply(shift, scenario, gbit, jobs)
     return gbit.reshape(timing.intervals, timing.substeps, -1), jobs
 
@@ -153,11 +166,15 @@ def _fill_requests(
     clock: Clock,
     shift: Shift,
     split: str,
-) -> None:
-    """Write the arrivals of the classes that follow requests, replayed or drawn."""
+) -> np.ndarray | None:
+    """Write the arrivals of the classes that follow requests, replayed or drawn.
+
+    Returns:
+        Requests per second of each service, (steps, services), if there are services.
+    """
     workload = scenario.workload
     if workload.requests is None:
-        return
+        return None
     intensity = draw_intensity(rng["requests"], _shifted(workload.requests, shift), clock)
     offsets_seed = int(rng["requests"].integers(1 << 62))
     for name, parts, draw in _request_driven(workload):
@@ -170,6 +187,17 @@ def _fill_requests(
             for steps in _blocks(clock.steps, len(part.rows)):
                 asked = intensity[steps].take(part.stream, axis=1)  # keeps rows together
                 gbit[steps, rows] = draw(rng[name], part.spec, clock, asked)
+    return intensity
+
+
+def _own_law(workload: Workload) -> list[tuple[str, tuple[Part[Any], ...], DrawPart]]:
+    return [
+        ("video_uplink", workload.video_uplink, video_uplink.draw),
+        ("background", workload.background, background.draw),
+        ("train_sync", workload.train_sync, train_sync.draw),
+        ("restore", workload.restore, checkpoint.draw_restores),
+        ("data_feed", workload.data_feed, data_feed.draw),
+    ]
 
 
 def _request_driven(workload: Workload) -> list[tuple[str, tuple[Part[Any], ...], DrawPart]]:
@@ -197,33 +225,6 @@ def _blocks(steps: int, columns: int) -> list[slice]:
     """Slices of steps small enough for their arrays to stay in the cache."""
     size = max(1, BLOCK_CELLS // columns)
     return [slice(first, first + size) for first in range(0, steps, size)]
-
-
-def _jobs(scenario: Scenario, rng: np.random.Generator, start_h: float) -> np.ndarray | None:
-    """Jobs by interval, demand and slot of their deadline; None if no class has jobs."""
-    timing, workload = scenario.timing, scenario.workload
-    if not workload.bulk_ingest:
-        return None
-    shape = (timing.intervals, scenario.network.n_demands, scenario.slots.count)
-    gbit = np.zeros(shape, np.float32)
-    clock = Clock(timing.intervals, timing.interval_s, start_h)
-    for part in workload.bulk_ingest:
-        jobs = bulk_ingest.draw(rng, part.spec, clock)
-        rows = part.rows[jobs.demand]
-        slots = _slots_of(scenario, rows, jobs.step, jobs.due_s)
-        np.add.at(gbit, (jobs.step, rows, slots), jobs.gbit)
-    return gbit
-
-
-def _slots_of(
-    scenario: Scenario, rows: np.ndarray, interval: np.ndarray, due_s: np.ndarray
-) -> np.ndarray:
-    """Last slot that expires no later than the deadline; the first one if none does."""
-    timing, slots = scenario.timing, scenario.slots
-    width = np.maximum(slots.width_substeps[rows], 1)
-    to_next = width - (interval * timing.substeps) % width
-    later = np.floor((due_s / timing.substep_s - to_next) / width).astype(np.int64)
-    return np.clip(later, 0, slots.arrival_slot[rows])
 
 
 def _apply(shift: Shift, scenario: Scenario, gbit: np.ndarray, jobs: np.ndarray | None) -> None:

@@ -7,19 +7,45 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bwalloc.errors import ScenarioError, nearest
-from bwalloc.workloads import TRAFFIC_CLASSES, TrafficClass
+from bwalloc.scenario.schema_demands import CheckpointDemand, DataFeedDemand, ModelPushDemand
+from bwalloc.workloads import TRAFFIC_CLASSES, VARIETIES, DataFeedSpec, TrafficClass
+from bwalloc.workloads.data_feed import READ_GBPS, remote_share
 
 if TYPE_CHECKING:
     from bwalloc.scenario.schema import ClassSection
+    from bwalloc.scenario.schema_demands import DemandSection
+
+KNOWN = {**TRAFFIC_CLASSES, **VARIETIES}
+"""Everything that has economics: classes, and varieties as `class/variety`."""
+
+
+def variety_of(section: DemandSection) -> str:
+    """Whose economics a demand has: those of its class, or of a variety of it."""
+    if isinstance(section, CheckpointDemand) and section.direction == "restore":
+        return "checkpoint/restore"
+    if isinstance(section, ModelPushDemand) and section.event == "cold_start":
+        return "model_push/cold_start"
+    return section.traffic_class
+
+
+def worth_of(economics: TrafficClass, section: DemandSection) -> TrafficClass:
+    """Economics with the value that follows from the section: GPU time per Gbit of a data feed."""
+    if not isinstance(section, DataFeedDemand):
+        return economics
+    law = section.model_dump(include={"miss_share", "epoch_s", "active_share", "mean_run_s"})
+    read_gbps = READ_GBPS[section.workload][section.gpu]
+    remote = float(remote_share(DataFeedSpec(("one",), 1.0, read_gbps, **law))[0])
+    gbit_per_gpu_h = 3600.0 * read_gbps * remote * section.overhead
+    return replace(economics, value_usd_per_gbit=(section.gpu_hour_usd / gbit_per_gpu_h,))
 
 
 def economics_of(traffic_class: str, section: ClassSection | None, where: str) -> TrafficClass:
-    """The economics of a class: its defaults, with what the file says instead.
+    """The economics of a class or variety: its defaults, with what the file says instead.
 
     Raises:
         ScenarioError: If the ladder of values does not fit its shares.
     """
-    default = TRAFFIC_CLASSES[traffic_class]
+    default = KNOWN[traffic_class]
     if section is None:
         return default
     said: dict[str, Any] = section.model_dump(exclude={"source"}, exclude_none=True)
@@ -40,8 +66,8 @@ def check_classes(names: Iterable[str], where: str) -> None:
         ScenarioError: Naming the nearest class.
     """
     for name in names:
-        if name not in TRAFFIC_CLASSES:
-            msg = f"{where}: '{name}' is no traffic class. {nearest(name, TRAFFIC_CLASSES)}"
+        if name not in KNOWN:
+            msg = f"{where}: '{name}' is no traffic class. {nearest(name, KNOWN)}"
             raise ScenarioError(msg)
 
 

@@ -65,10 +65,12 @@ def _rows(key: str, section: DemandSection, topology: Topology, place: str) -> l
         for pattern, side in ((section.origin, "from"), (section.to, "to"))
     ]
     wide = [_is_pattern(section.origin), _is_pattern(section.to)]
+    is_ring = all(wide) and getattr(section, "collective", "") == "ring"
+    following = dict(zip(ends[0], [*ends[0][1:], *ends[0][:1]], strict=True)) if is_ring else {}
     rows: list[DemandRow] = []
     for source in ends[0]:
         for target in ends[1]:
-            if any(wide) and source == target:
+            if (any(wide) and source == target) or (is_ring and following[source] != target):
                 continue
             site = _own_site(source, target, wide, topology)
             suffix = f"/{source}>{target}" if all(wide) else f"/{site}" if any(wide) else ""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from bwalloc.scenario.fields import NO_TEXT, Amount, NonNegative, Positive, Section, Share
+from bwalloc.scenario.fields import NO_TEXT, Amount, Count, NonNegative, Positive, Section, Share
 from bwalloc.scenario.schema_requests import Season
 
 Overhead = Annotated[float, Field(ge=1, le=2), NO_TEXT]
@@ -97,7 +97,109 @@ class BulkIngestDemand(EndsSection):
     overhead: Overhead = 1.05
 
 
+class TrainSyncDemand(EndsSection):
+    """The rounds of a training job: GPUs wait until the weights are exchanged.
+
+    With both ends a pattern, `ring` stands for one demand from each site to the next, in the order
+    of the sites, `all_to_all` for one per pair. Demands of a group follow one clock, as do those
+    of a section in no group. The volume is that of the model, whatever the scale of a site;
+    `mean_gbps` sets it to that mean instead, times the scale.
+    """
+
+    traffic_class: Literal["train_sync"] = Field(alias="class")
+    collective: Literal["ring", "all_to_all"] = "ring"
+    mean_gbps: Amount | None = None
+    parameters_billion: Amount = 10.0
+    bytes_per_parameter: Positive = 1.0
+    steps_per_round: Count = 100
+    step_s: Positive = 10.0
+    jitter_sigma: Annotated[float, Field(ge=0, le=3), NO_TEXT] = 0.05
+    straggler_share: Share = 0.1
+    straggler_sigma: Annotated[float, Field(ge=0, le=3), NO_TEXT] = 0.3
+    active_share: Share = 1.0
+    mean_run_s: Positive = 235_000.0
+    overhead: Overhead = 1.05
+
+
+class CheckpointDemand(EndsSection):
+    """Checkpoints of a training job: copies, each due when the next is taken, or restores.
+
+    Demands of a group follow one clock and fail as one job, as do those of a section in no group.
+    The volume is that of the model, whatever the scale of a site; `mean_gbps` sets it to that mean
+    instead, times the scale.
+    """
+
+    traffic_class: Literal["checkpoint"] = Field(alias="class")
+    direction: Literal["save", "restore"] = "save"
+    mean_gbps: Amount | None = None
+    parameters_billion: Amount = 70.0
+    every_s: Positive = 1800.0
+    jitter: Annotated[float, Field(ge=0, le=0.9), NO_TEXT] = 0.05
+    remote_every: Count = 4
+    preemptions_per_day: NonNegative = 0.0
+    gpus: Amount = 512.0
+    gpu_mttf_h: Positive = 50_000.0
+    failure_factor: Positive = 1.0
+    overhead: Overhead = 1.05
+
+
+class DataFeedDemand(EndsSection):
+    """Samples for the GPUs of a site, more of them at a larger site."""
+
+    traffic_class: Literal["data_feed"] = Field(alias="class")
+    workload: Literal["resnet50", "cosmoflow", "unet3d"] = "resnet50"
+    gpu: Literal["h100", "a100"] = "h100"
+    gpus: Amount = 8.0
+    gpu_hour_usd: Positive = 2.5
+    mean_gbps: Amount | None = None
+    miss_share: Annotated[float, Field(gt=0, le=1), NO_TEXT] = 0.25
+    epoch_s: NonNegative = 3600.0
+    active_share: Annotated[float, Field(gt=0, le=1), NO_TEXT] = 0.8
+    mean_run_s: Positive = 46_800.0
+    cv: Annotated[float, Field(ge=0, le=3), NO_TEXT] = 0.09
+    tau_s: Positive = 30.0
+    overhead: Overhead = 1.05
+
+
+class ModelPushDemand(EndsSection):
+    """Weights for inference: releases, to all sites of a section at once, or cold starts.
+
+    A cold start follows a surge of the service of its site, and is due after `due_s`. `mean_gbps`
+    sets the volume of releases to that mean.
+    """
+
+    traffic_class: Literal["model_push"] = Field(alias="class")
+    event: Literal["release", "cold_start"] = "release"
+    mean_gbps: Amount | None = None
+    model_gb: Amount = 16.0
+    releases_per_day: NonNegative = 0.3
+    season: Season = "office"
+    due_low_s: Positive = 600.0
+    due_high_s: Positive = 3600.0
+    service: str | None = None
+    scale_up_at: Annotated[float, Field(ge=1), NO_TEXT] = 1.5
+    window_s: Positive = 300.0
+    cooldown_s: Positive = 900.0
+    due_s: Positive = 60.0
+    overhead: Overhead = 1.05
+
+    @model_validator(mode="after")
+    def _has_a_volume(self) -> Self:
+        if self.event == "cold_start" and self.mean_gbps is not None:
+            msg = "model_gb instead of mean_gbps: cold starts come when their service surges"
+            raise ValueError(msg)
+        return self
+
+
 DemandSection: TypeAlias = Annotated[
-    InferenceDemand | KvTransferDemand | VideoUplinkDemand | BackgroundDemand | BulkIngestDemand,
+    InferenceDemand
+    | KvTransferDemand
+    | VideoUplinkDemand
+    | BackgroundDemand
+    | BulkIngestDemand
+    | TrainSyncDemand
+    | CheckpointDemand
+    | DataFeedDemand
+    | ModelPushDemand,
     Field(discriminator="traffic_class"),
 ]

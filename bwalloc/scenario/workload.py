@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 
     from bwalloc.workloads.background import BackgroundSpec
     from bwalloc.workloads.bulk_ingest import BulkIngestSpec
+    from bwalloc.workloads.checkpoint import CheckpointSpec, RestoreSpec
+    from bwalloc.workloads.data_feed import DataFeedSpec
     from bwalloc.workloads.inference import InferenceSpec
     from bwalloc.workloads.kv_transfer import KvTransferSpec
+    from bwalloc.workloads.model_push import ColdStartSpec, ModelPushSpec
     from bwalloc.workloads.requests import RequestSpec
     from bwalloc.workloads.traces import RequestTrace
+    from bwalloc.workloads.train_sync import TrainSyncSpec
     from bwalloc.workloads.video_uplink import VideoUplinkSpec
 
 Spec = TypeVar("Spec")
@@ -69,6 +73,7 @@ class Workload:
         stream_scale: How much larger than a mean site the site of each service is.
         traces: Requests to replay instead of drawing them.
         variety: Shifts of the `train` split, in turn as those of `ood`; none by default.
+        restore, cold_start: Demands of `checkpoint` and of `model_push` that follow other laws.
     """
 
     requests: RequestSpec | None
@@ -82,3 +87,9 @@ class Workload:
     stream_scale: Float[np.ndarray, " services"]
     traces: Traces
     variety: tuple[Shift, ...] = ()
+    train_sync: tuple[Part[TrainSyncSpec], ...] = ()
+    checkpoint: tuple[Part[CheckpointSpec], ...] = ()
+    restore: tuple[Part[RestoreSpec], ...] = ()
+    data_feed: tuple[Part[DataFeedSpec], ...] = ()
+    model_push: tuple[Part[ModelPushSpec], ...] = ()
+    cold_start: tuple[Part[ColdStartSpec], ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
@@ -197,7 +197,134 @@ _BULK_INGEST = TrafficClass(
     ),
 )
 
-TRAFFIC_CLASSES: Mapping[str, TrafficClass] = MappingProxyType(
-    {each.id: each for each in (_INFERENCE, _KV_TRANSFER, _VIDEO_UPLINK, _BACKGROUND, _BULK_INGEST)}
+_TRAIN_SYNC = TrafficClass(
+    id="train_sync",
+    elasticity="elastic",
+    description="Weights that the sites of a training job exchange in rounds; GPUs wait for all.",
+    value_usd_per_gbit=(0.0036,),
+    value_until=(math.inf,),
+    expiry_usd_per_gbit=0.0,
+    late_usd_per_gbit_s=0.0,
+    settle_usd_per_gbit=0.0036,
+    deadline_s=math.inf,
+    budget_ms=math.inf,
+    borrow_weight=10.0,
+    sources=_sources(
+        value_usd_per_gbit="derived: 512 GPUs at 2.5 $/GPU-h wait 0.356 $ a second, which is what "
+        "is at stake per Gbit at 100 Gbit/s; the same for all that is served in the end, so it "
+        "tells rules what to carry first, and the stall of the group is charged besides",
+        settle_usd_per_gbit="as the value: a round that is cut off has still to be carried",
+        deadline_s="a barrier: the next round cannot do without it",
+        budget_ms=_NONE,
+        borrow_weight=f"{_OURS}: as caches; GPUs wait for both",
+    ),
 )
+_CHECKPOINT = TrafficClass(
+    id="checkpoint",
+    elasticity="elastic",
+    description="States of training jobs copied to another site, due when the next is taken.",
+    value_usd_per_gbit=(4.5e-4,),
+    value_until=(math.inf,),
+    expiry_usd_per_gbit=0.0,
+    late_usd_per_gbit_s=5.0e-7,
+    settle_usd_per_gbit=None,
+    deadline_s=1800.0,
+    budget_ms=math.inf,
+    borrow_weight=3.0,
+    sources=_sources(
+        value_usd_per_gbit="derived: 512 GPUs fail once in 98 h (50,000 h per GPU, MLPerf Storage "
+        "v2.0); with a copy 30 min older a failure costs 512 GPUs x 0.5 h x 2.5 $/h more, for the "
+        "30 min until the next copy: 3.28 $ per 7,296 Gbit (912 GB, 70 B parameters)",
+        late_usd_per_gbit_s="derived: the same 3.28 $ where a copy takes the whole 30 min, half "
+        "of its bytes waiting in the mean",
+        deadline_s="the next checkpoint, 15 to 30 min for 70 B parameters (NVIDIA, 2026), where a "
+        "copy brings none of its own (`Jobs.due_s`)",
+        budget_ms=_NONE,
+        borrow_weight=f"{_OURS}: as other transfers",
+    ),
+)
+_RESTORE = replace(
+    _TRAIN_SYNC,
+    id="checkpoint/restore",
+    description="Checkpoints that a failed site of a training job reads back; GPUs wait for it.",
+    sources=_sources(
+        value_usd_per_gbit=_TRAIN_SYNC.sources["value_usd_per_gbit"],
+        settle_usd_per_gbit="as the value: a restore that is cut off has still to be carried",
+        deadline_s="the job cannot do without it",
+        budget_ms=_NONE,
+        borrow_weight=f"{_OURS}: as caches; GPUs wait for both",
+    ),
+)
+_DATA_FEED = TrafficClass(
+    id="data_feed",
+    elasticity="adaptive",
+    description="Samples that GPUs read from far away while they train; what is late idles them.",
+    value_usd_per_gbit=(4.2e-4,),
+    value_until=(math.inf,),
+    expiry_usd_per_gbit=0.0,
+    late_usd_per_gbit_s=0.0,
+    settle_usd_per_gbit=None,
+    deadline_s=10.0,
+    budget_ms=math.inf,
+    borrow_weight=10.0,
+    sources=_sources(
+        value_usd_per_gbit="derived: a GPU-second at 2.5 $/GPU-h per 1.64 Gbit of ResNet-50 on an "
+        "H100 (MLPerf Storage); each demand has that of its workload, GPU price and cache misses",
+        deadline_s=f"{_OURS}: ten seconds of prefetched samples",
+        budget_ms=_NONE,
+        borrow_weight=f"{_OURS}: as caches; GPUs wait for both",
+    ),
+)
+_MODEL_PUSH = replace(
+    _BULK_INGEST,
+    id="model_push",
+    description="Weights rolled out to many sites at once, each copy with a deadline.",
+    sources=_sources(
+        value_usd_per_gbit=f"{_OURS}: as bulk transfers, twice the cost of committed bandwidth",
+        expiry_usd_per_gbit=f"{_OURS}: a site left on the old model costs the value once more",
+        deadline_s=f"{_OURS}: an hour where a release brings none of its own (`Jobs.due_s`)",
+        budget_ms=_NONE,
+        borrow_weight=f"{_OURS}: as other transfers",
+    ),
+)
+_COLD_START = TrafficClass(
+    id="model_push/cold_start",
+    elasticity="elastic",
+    description="Weights for one more replica of a service that surges; requests wait for it.",
+    value_usd_per_gbit=(6.7e-3,),
+    value_until=(math.inf,),
+    expiry_usd_per_gbit=0.0,
+    late_usd_per_gbit_s=1.5e-5,
+    settle_usd_per_gbit=None,
+    deadline_s=60.0,
+    budget_ms=math.inf,
+    borrow_weight=10.0,
+    sources=_sources(
+        value_usd_per_gbit="derived: half of 5.53 requests/s at 0.00036 $ (as `inference`) lost "
+        "over 15 min of a surge (ServeGen m-large), 0.90 $ per 134 Gbit (16 GB, 8 B parameters)",
+        late_usd_per_gbit_s="derived: the same requests while the weights are under way, half of "
+        "their bytes waiting in the mean",
+        deadline_s=f"{_OURS}: a cold start of more than a minute comes too late",
+        budget_ms=_NONE,
+        borrow_weight=f"{_OURS}: as caches; requests wait for both",
+    ),
+)
+
+_ALL = (
+    _INFERENCE,
+    _KV_TRANSFER,
+    _VIDEO_UPLINK,
+    _BACKGROUND,
+    _BULK_INGEST,
+    _TRAIN_SYNC,
+    _CHECKPOINT,
+    _DATA_FEED,
+    _MODEL_PUSH,
+)
+TRAFFIC_CLASSES: Mapping[str, TrafficClass] = MappingProxyType({each.id: each for each in _ALL})
 """Every traffic class by its id, in the order of results."""
+
+VARIETIES: Mapping[str, TrafficClass] = MappingProxyType(
+    {each.id: each for each in (_RESTORE, _COLD_START)}
+)
+"""Demands of a class with economics of their own, as `class/variety`."""
