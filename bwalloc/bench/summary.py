@@ -82,8 +82,24 @@ def _row(
         "bill_usd_per_h": float(played.terms["bandwidth"].mean() / hours),
         "overrun_gbit": float(played.overrun_gbit.sum()),
         "violations": played.violations,
+        "recovery_s": _recovery(played.recovery_s),
+        "tenants": {
+            name: {
+                "minutes_below_floor_per_h": float(each.below_floor_min.mean() / hours),
+                "slo_credit_usd": float(each.credit_usd.mean()),
+            }
+            for name, each in played.tenants.items()
+        },
         "decide_ms": comparison.decide_ms.get(name) or None,
     }
+
+
+def _recovery(seconds: np.ndarray) -> dict[str, float] | None:
+    """How many failures struck served demands, and how long service took to come back."""
+    if not seconds.size:
+        return None
+    p95 = float(np.quantile(seconds, 0.95))
+    return {"failures": len(seconds), "mean": float(seconds.mean()), "p95": p95}
 
 
 def attainment(played: Played) -> dict[str, float]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bwalloc.errors import ScenarioError, TopologyError, WorkloadError, nearest
+from bwalloc.money import CreditLaw
 from bwalloc.network import Network
 from bwalloc.network.routing import route
 from bwalloc.scenario.build_demands import (
@@ -113,7 +114,13 @@ def build_scenario(
             record_episodes=record_episodes,
             rival=env.rival.allocator,
             failures=build_failures(env.failures, topology),
+            credits=_credits(env),
         )
+
+
+def _credits(env: EnvFile) -> CreditLaw:
+    law = env.credits
+    return CreditLaw(law.usd_per_gbps_month, law.after_min, law.share)
 
 
 def _stream(row: DemandRow, streams: list[Stream], where: str) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.errors import ScenarioError
+from bwalloc.money import CreditLaw
 
 if TYPE_CHECKING:
     from jaxtyping import Int
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "validation", "test", "ood")
 RECORD_EPISODES = 24
+NO_CREDITS = CreditLaw(0.0, (), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Scenario:
     `digest` is a hash of everything that shapes an episode (not of texts or tuned constants);
     `rival` names the best classical allocator of the published comparison; `record_episodes` of
     the train split stand for the record that an operator would have logged; `failures` is the law
-    by which links fail (None: never).
+    by which links fail (None: never), `credits` what tenants get back below their floors.
     """
 
     id: str
@@ -89,6 +91,7 @@ class Scenario:
     rival: str = "forecast"
     record_episodes: int = RECORD_EPISODES
     failures: FailureLaw | None = None
+    credits: CreditLaw = NO_CREDITS
 
 
 def build_slots(deadline_s: np.ndarray, has_jobs: np.ndarray, timing: Timing) -> Slots:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from bwalloc.scenario.fields import LATER, NO_TEXT, Duration, Finite, NonNegative, Positive, Section
+from bwalloc.scenario.schema_credits import CreditSection
 from bwalloc.scenario.schema_demands import DemandSection
 from bwalloc.scenario.schema_failures import FailureSection
 from bwalloc.scenario.schema_network import NetworkSection, TunnelSection
@@ -111,6 +112,7 @@ class EnvFile(Section):
     random: RandomSection | None = None
     tunnels: TunnelSection = TunnelSection()
     failures: Annotated[FailureSection, LATER] = FailureSection()
+    credits: Annotated[CreditSection, LATER] = CreditSection()
     classes: dict[str, ClassSection] = Field(default_factory=dict)
     requests: RequestSection = RequestSection()
     surge: SurgeSection = SurgeSection()

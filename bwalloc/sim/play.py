@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bwalloc.allocate.limits import violations
 from bwalloc.money import TERMS, net_usd
 from bwalloc.sim import Episodes, Simulator
+from bwalloc.sim.promises import Promise, PromiseLog
+from bwalloc.sim.recovery import RecoveryLog
 
 if TYPE_CHECKING:
     from bwalloc.allocate import Rule
     from bwalloc.scenario import Scenario, World
     from bwalloc.sim import Step
+
+
+def _none() -> np.ndarray:
+    return np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,8 @@ class Played:
         stalled_gpu_s, overrun_gbit: (B,).
         utilisation: mean load over capacity of each link, (links,).
         violations: limits broken over all decisions.
+        recovery_s: seconds to recover from each failure, of all episodes one after another.
+        tenants: what became of the rates that tenants were promised, by tenant.
         offered_series, served_series: of the first episode, Gbit/s (intervals, demands).
     """
 
@@ -44,6 +52,8 @@ class Played:
     violations: int
     offered_series: np.ndarray
     served_series: np.ndarray
+    recovery_s: np.ndarray = field(default_factory=_none)
+    tenants: dict[str, Promise] = field(default_factory=dict[str, Promise])
 
     @property
     def net_usd(self) -> np.ndarray:
@@ -85,13 +95,14 @@ class Ledger:
     def close(self) -> Played:
         """The books as a record."""
         demands = self.scenario.network.demands
+        by_class: dict[str, Any] = {
+            name: np.stack([flow[demands.rows_of(kind)].sum(0) for kind in demands.classes])
+            for name, flow in self.flows.items()
+        }
         return Played(
             classes=demands.classes,
             terms=self.terms,
-            **{
-                name: np.stack([flow[demands.rows_of(kind)].sum(0) for kind in demands.classes])
-                for name, flow in self.flows.items()
-            },
+            **by_class,
             stalled_gpu_s=self.stalled,
             overrun_gbit=self.overrun,
             utilisation=self.load / np.maximum(self.room, 1e-9),
@@ -110,20 +121,39 @@ def joined(parts: Sequence[Played]) -> Played:
     if len(parts) == 1:
         return parts[0]
     classes = tuple(dict.fromkeys(kind for part in parts for kind in part.classes))
+    by_class: dict[str, Any] = {
+        name: np.concatenate([_rows(part, name, classes) for part in parts], 1) for name in _FLOWS
+    }
     return Played(
         classes=classes,
         terms={name: np.concatenate([part.terms[name] for part in parts]) for name in TERMS},
-        **{
-            name: np.concatenate([_rows(part, name, classes) for part in parts], 1)
-            for name in _FLOWS
-        },
+        **by_class,
         stalled_gpu_s=np.concatenate([part.stalled_gpu_s for part in parts]),
         overrun_gbit=np.concatenate([part.overrun_gbit for part in parts]),
         utilisation=parts[0].utilisation,
         violations=sum(part.violations for part in parts),
         offered_series=parts[0].offered_series,
         served_series=parts[0].served_series,
+        recovery_s=np.concatenate([part.recovery_s for part in parts]),
+        tenants=_joined_tenants(parts),
     )
+
+
+def _joined_tenants(parts: Sequence[Played]) -> dict[str, Promise]:
+    """Promises of several batches; a tenant that a batch has not missed nothing there."""
+    names = dict.fromkeys(name for part in parts for name in part.tenants)
+    books: dict[str, Promise] = {}
+    for name in names:
+        zeros = [np.zeros(len(part.stalled_gpu_s)) for part in parts]
+        found = [
+            part.tenants.get(name, Promise(nothing, nothing))
+            for part, nothing in zip(parts, zeros, strict=True)
+        ]
+        books[name] = Promise(
+            np.concatenate([each.below_floor_min for each in found]),
+            np.concatenate([each.credit_usd for each in found]),
+        )
+    return books
 
 
 def _rows(part: Played, name: str, classes: Sequence[str]) -> np.ndarray:
@@ -143,13 +173,42 @@ def play(scenario: Scenario, rule: Rule, worlds: list[World]) -> Played:
     state = simulator.start(len(worlds))
     readings = simulator.first_readings(state, episodes)
     ledger = Ledger(scenario, len(worlds))
+    logs = Logs(scenario, simulator, worlds)
     rule.reset(len(worlds))
     for interval in range(scenario.timing.intervals):
         rates = rule.decide(readings)
         broken = violations(scenario.network, rates, readings.capacity_gbps)
         ledger.violations += int(broken.sum())
         step = simulator.step(state, rates, episodes)
+        logs.add(interval, rates, step, episodes)
         state, readings = step.state, step.readings
         if interval >= scenario.timing.warmup_intervals:
             ledger.add(step)
-    return ledger.close()
+    return replace(ledger.close(), **logs.close())
+
+
+class Logs:
+    """What is noted of failures and of floors, in scenarios that have any."""
+
+    def __init__(self, scenario: Scenario, simulator: Simulator, worlds: Sequence[World]) -> None:
+        """Start those that are needed."""
+        self.warmup = scenario.timing.warmup_intervals
+        fails = worlds[0].outages is not None
+        has_floors = bool(scenario.network.demands.floor_gbps.any())
+        self.recovery = RecoveryLog(scenario, worlds) if fails else None
+        physics = simulator.physics
+        self.promises = PromiseLog(scenario, physics, len(worlds)) if has_floors else None
+
+    def add(self, interval: int, rates: np.ndarray, step: Step, episodes: Episodes) -> None:
+        """Note one interval."""
+        if self.recovery is not None:
+            self.recovery.add(interval, rates, step)
+        if self.promises is not None and interval >= self.warmup:
+            at = step.state.interval - 1
+            self.promises.add(rates, episodes.capacity_gbps(at), episodes.change(at))
+
+    def close(self) -> dict[str, Any]:
+        """Fields of `Played`."""
+        recovery = {} if self.recovery is None else {"recovery_s": self.recovery.close()}
+        promises = {} if self.promises is None else {"tenants": self.promises.close()}
+        return {**recovery, **promises}
