@@ -60,6 +60,10 @@ class CorrectedForecast:
         self.window.push(_measured(readings))
         self._ask(readings)
 
+    def look_again(self, readings: Readings) -> None:
+        """Take in other readings of an interval that was taken in already."""
+        self._ask(readings)
+
     def restart(self, columns: np.ndarray, readings: Readings) -> None:
         """Forget these columns; `readings` holds, in them, what new episodes begin with."""
         self.memory = _mapped(self.memory, lambda part: _with_columns(part, part * 0, columns))

@@ -105,7 +105,7 @@ class Limits:
         """Refuse limits of demands and tenants that a network does not have: slips of the writer.
 
         Raises:
-            LimitsError: Naming the nearest.
+            LimitsError: Naming the nearest; or a tenant's floors together exceed its cap.
         """
         demands = network.demands
         tables = {
@@ -120,6 +120,15 @@ class Limits:
                     what = "tenant" if field_name == "tenant_gbps" else "demand"
                     msg = f"Limits.{field_name}: no {what} '{name}' in network '{network.name}'. "
                     raise LimitsError(msg + nearest(name, known))
+        floors, tenant = floors_of(network, self), np.array(demands.tenant)
+        for name, cap in self.tenant_gbps.items():
+            promised = float(floors[tenant == name].sum())
+            if promised > cap:
+                msg = (
+                    f"Limits.tenant_gbps, '{name}': {cap:g} is less than the floors of its demands "
+                    f"together, {promised:g}; raise it, or lower them."
+                )
+                raise LimitsError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +155,23 @@ def _given(value: float | None, default: float) -> float:
     return default if value is None else float(value)
 
 
-def violations(network: Network, rates_gbps: np.ndarray, capacity_gbps: np.ndarray) -> np.ndarray:
+def violations(
+    network: Network,
+    rates_gbps: np.ndarray,
+    capacity_gbps: np.ndarray,
+    limits: Limits | None = None,
+) -> np.ndarray:
     """How many limits each decision breaks, (B,): links overloaded and rates off the tunnels.
 
     Residency and encryption are kept by construction: tunnels that break them do not exist, so a
-    rate on one counts here. A rate that is negative or not finite counts too.
+    rate on one counts here. A rate that is negative or not finite counts too. With `limits`, so do
+    tenants above their cap, and demands below their floor if all floors fit together.
 
     Args:
         network: whose tunnels and links.
         rates_gbps: (demands, tunnels, B).
         capacity_gbps: of the telemetry the decision answered, (links, B).
+        limits: what else decisions are held to.
 
     Raises:
         DecisionError: the shape does not fit the network.
@@ -166,8 +182,37 @@ def violations(network: Network, rates_gbps: np.ndarray, capacity_gbps: np.ndarr
         raise DecisionError(msg)
     unsound = ~np.isfinite(rates_gbps) | (rates_gbps < 0)
     stray = (rates_gbps > 0) & ~network.tunnels.exists[:, :, None]
-    flat = np.where(unsound, 0, rates_gbps).reshape(-1, rates_gbps.shape[2]).astype(np.float64)
+    sound = np.where(unsound, 0, rates_gbps).astype(np.float64)
+    flat = sound.reshape(-1, rates_gbps.shape[2])
     load = np.zeros((network.n_links + 1, flat.shape[1]))
     np.add.at(load, network.flat_hops.ravel(), np.repeat(flat, network.flat_hops.shape[1], 0))
     over = load[:-1] > capacity_gbps * (1 + TOLERANCE) + TOLERANCE
-    return (unsound | stray).sum((0, 1)) + over.sum(0)
+    broken = (unsound | stray).sum((0, 1)) + over.sum(0)
+    if limits is None:
+        return broken
+    return broken + _broken_promises(network, sound.sum(1), capacity_gbps, limits)
+
+
+def floors_of(network: Network, limits: Limits) -> np.ndarray:
+    """The floor of each demand, the network's own or that of the limits, Gbit/s (demands,)."""
+    given = [limits.floors_gbps.get(name, 0.0) for name in network.demands.name]
+    own = np.asarray(network.demands.floor_gbps, np.float64)
+    return np.maximum(own, np.array(given, np.float64))
+
+
+def _broken_promises(
+    network: Network, total_gbps: np.ndarray, capacity_gbps: np.ndarray, limits: Limits
+) -> np.ndarray:
+    """Tenants above their cap, and demands below a floor that could be kept, (B,)."""
+    from bwalloc.allocate.floors import MET, FloorPlan  # which needs `decode`, and this does not
+
+    floors = floors_of(network, limits)
+    plan = FloorPlan(network, floors)
+    whole = np.array([plan(capacity_gbps[:, column])[1] for column in range(total_gbps.shape[1])])
+    short = (total_gbps < floors[:, None] * (1 - 2 * MET)) & whole
+    tenant = np.array(network.demands.tenant)
+    over = [
+        total_gbps[tenant == name].sum(0) > cap * (1 + TOLERANCE) + TOLERANCE
+        for name, cap in limits.tenant_gbps.items()
+    ]
+    return short.sum(0) + (np.sum(over, 0) if over else 0)

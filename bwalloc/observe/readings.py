@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bwalloc.errors import TelemetryError, nearest
+from bwalloc.observe.works import under_works
 
 if TYPE_CHECKING:
     from bwalloc.arrays import Array
@@ -25,7 +27,9 @@ class Readings:
             highest substep, (demands, B).
         served_gbit, expired_gbit: (demands, B).
         queued_gbit: by remaining deadline, (demands, slots, B).
-        capacity_gbps, carried_gbps: (links, B).
+        capacity_gbps: what to count on in the coming interval: the capacity now, less announced
+            works that touch the interval, (links, B).
+        carried_gbps: (links, B).
         hour_of_week: UTC hour since Monday 00:00 at the end of the interval, (B,).
     """
 
@@ -40,6 +44,62 @@ class Readings:
     hour_of_week: Array
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the wanted names stand in a record.
+
+    Attributes:
+        rows: row of each wanted name, -1 where the record has none, (wanted,).
+        is_missing: which are not there, (wanted,); None if all are.
+        is_in_order: the record's rows are the wanted ones, in the same order.
+        unknown: how many rows of the record nobody wants.
+    """
+
+    rows: np.ndarray
+    is_missing: np.ndarray | None
+    is_in_order: bool
+    unknown: int
+
+    def take(self, values: np.ndarray) -> np.ndarray:
+        """`values` in the wanted order; rows that are not there hold NaN."""
+        if self.is_in_order:
+            return values
+        if self.is_missing is None:
+            return values[self.rows]
+        taken = np.full((len(self.rows), *values.shape[1:]), np.nan)
+        taken[~self.is_missing] = values[self.rows[~self.is_missing]]
+        return taken
+
+
+class NameIndex:
+    """Finds the wanted names in records; what it found holds while a record's names stay."""
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        """Take the names in the order their rows shall come."""
+        self.wanted = tuple(wanted)
+        self._last: tuple[tuple[str, ...], Found] | None = None
+
+    def find(self, given: Sequence[str]) -> Found:
+        """Where the wanted names stand among `given`."""
+        names, last = tuple(given), self._last
+        if last is not None and last[0] == names:
+            return last[1]
+        found = self._find(names)
+        self._last = names, found
+        return found
+
+    def _find(self, given: tuple[str, ...]) -> Found:
+        index = {name: row for row, name in enumerate(given)}
+        rows = np.array([index.get(name, -1) for name in self.wanted], np.int64)
+        is_missing = rows < 0
+        return Found(
+            rows=rows,
+            is_missing=is_missing if is_missing.any() else None,
+            is_in_order=given == self.wanted,
+            unknown=len(given) - int((~is_missing).sum()),
+        )
+
+
 def read_telemetry(network: Network, telemetry: Telemetry) -> Readings:
     """Readings (B = 1) of a telemetry record, matched by name and never by position.
 
@@ -47,34 +107,43 @@ def read_telemetry(network: Network, telemetry: Telemetry) -> Readings:
         TelemetryError: a demand or link of `network` is not in the record.
     """
     demands, links = telemetry.demands, telemetry.links
-    rows = _rows("demand", network.demands.name, demands.name)
-    link_rows = _rows("link", network.links.name, links.name)
-    end = telemetry.interval_end
-    hour = end.weekday() * 24 + end.hour + end.minute / 60 + end.second / 3600
-    up = np.array(links.is_up, bool)[link_rows]
+    found = _whole("demand", network.demands.name, demands.name)
+    found_links = _whole("link", network.links.name, links.name)
+    up = found_links.take(np.array(links.is_up, bool))
     column = [
-        _finite(getattr(demands, field))[rows, None]
+        _finite(found.take(getattr(demands, field)))[:, None]
         for field in ("offered_gbps", "recent_gbps", "peak_gbps", "served_gbit", "expired_gbit")
     ]
+    capacity = (_finite(found_links.take(links.capacity_gbps)) * up).astype(np.float32)
+    end, names = telemetry.interval_end, network.links.name
+    until = end + timedelta(seconds=telemetry.interval_s)
+    capacity = under_works(capacity, names, telemetry.maintenance, end, until)
     return Readings(
         *column,
-        queued_gbit=_finite(demands.queued_gbit)[rows][:, :, None],
-        capacity_gbps=(_finite(links.capacity_gbps)[link_rows] * up)[:, None],
-        carried_gbps=_finite(links.carried_gbps)[link_rows][:, None],
-        hour_of_week=np.array([hour]),
+        queued_gbit=_finite(found.take(demands.queued_gbit))[:, :, None],
+        capacity_gbps=capacity[:, None],
+        carried_gbps=_finite(found_links.take(links.carried_gbps))[:, None],
+        hour_of_week=np.array([hour_of_week(telemetry.interval_end)]),
     )
 
 
-def _rows(kind: str, wanted: Sequence[str], given: Sequence[str]) -> list[int]:
-    index = {name: row for row, name in enumerate(given)}
-    missing = [name for name in wanted if name not in index]
-    if missing:
-        msg = (
-            f"Telemetry holds no {kind} '{missing[0]}' ({len(missing)} missing). "
-            f"{nearest(missing[0], given)} Send one row for every {kind} of the network."
-        )
-        raise TelemetryError(msg)
-    return [index[name] for name in wanted]
+def hour_of_week(moment: datetime) -> float:
+    """UTC hours since Monday 00:00; a time without a zone is UTC."""
+    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    seconds = utc.second + utc.microsecond / 1e6
+    return utc.weekday() * 24 + utc.hour + utc.minute / 60 + seconds / 3600
+
+
+def _whole(kind: str, wanted: Sequence[str], given: Sequence[str]) -> Found:
+    found = NameIndex(wanted).find(given)
+    if found.is_missing is None:
+        return found
+    missing = [name for name, gone in zip(wanted, found.is_missing, strict=True) if gone]
+    msg = (
+        f"Telemetry holds no {kind} '{missing[0]}' ({len(missing)} missing). "
+        f"{nearest(missing[0], given)} Send one row for every {kind} of the network."
+    )
+    raise TelemetryError(msg)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

@@ -52,6 +52,22 @@ class Window:
             if rows is not None:
                 rows[:, :, columns] = readings.offered_gbps[:, columns]
 
+    def carried(self, rows: np.ndarray, readings: Readings) -> Window:
+        """A copy for other demands: of `rows` here, -1 for a new one, whose reading stands for all.
+
+        Args:
+            rows: by demand of the copy, (demands,).
+            readings: of those demands.
+        """
+        made = Window(self.length, compiled=self.compiled)
+        made.pushes, is_new = self.pushes, rows < 0
+        made._rows = self._rows[:, rows]
+        made._ordered = None if self._ordered is None else self._ordered[:, rows]
+        for kept in (made._rows, made._ordered):
+            if kept is not None:
+                kept[:, is_new] = readings.offered_gbps[is_new]
+        return made
+
     def ewma(self, alpha: float) -> np.ndarray:
         """Exponentially weighted mean of the interval means, newest weighing most, (demands, B)."""
         ages = (self.pushes - 1 - np.arange(self.length)) % self.length

@@ -6,6 +6,9 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
+BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+"""Linux's clock that counts the time a machine sleeps; after it nothing known is still of now."""
+
 
 class Clock(Protocol):
     """What a supervisor asks for the time; ages of its own doings come from `monotonic` alone."""
@@ -31,8 +34,8 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """The machine's monotonic clock."""
-        return time.monotonic()
+        """The machine's monotonic clock, the one that runs on in its sleep where there is one."""
+        return time.monotonic() if BOOTTIME is None else time.clock_gettime(BOOTTIME)
 
     def follow(self, interval_end: datetime) -> None:
         """Nothing: telemetry does not set a real clock."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.serve.runtime import Runtime, RuntimeName, make_runtime
+from bwalloc.serve.runtime import Proposal, Runtime, RuntimeName, make_runtime
 from bwalloc.serve.session import PolicySession, nothing_read
 from bwalloc.serve.status import DeploymentStatus
+from bwalloc.serve.worker import Worker
 
 if TYPE_CHECKING:
     from bwalloc.network import Network
@@ -23,7 +24,13 @@ class Deployment:
     bundle: Bundle
     session: PolicySession
     runtime: Runtime
+    worker: Worker
     status: DeploymentStatus
+
+    def ask(self, rates_gbps: np.ndarray, within_s: float) -> Proposal:
+        """The policy's answer to what its session knows; see `Worker.run` for what it raises."""
+        given = self.session.inputs(rates_gbps)
+        return self.worker.run(lambda: self.runtime(given), within_s)
 
 
 def deploy(bundle: Bundle, network: Network, wanted: RuntimeName, number: int) -> Deployment:
@@ -33,12 +40,12 @@ def deploy(bundle: Bundle, network: Network, wanted: RuntimeName, number: int) -
         UnknownNameError: There is no such runtime.
         BundleError: The runtime cannot run this bundle, or decides otherwise.
     """
-    trial = PolicySession(network, bundle.policy)
-    trial.push(nothing_read(network))
-    example = trial.inputs(np.zeros(network.tunnels.exists.shape, np.float32))
-    runtime, taken = make_runtime(bundle, network, wanted, example)
-    trial.push(nothing_read(network))
-    trial.reset()
+    session = PolicySession(network, bundle.policy)
+    nothing = np.zeros(network.tunnels.exists.shape, np.float32)
+    for _ in range(2):  # the first record of an episode and a later one take other ways
+        session.push(nothing_read(network))
+    runtime, taken = make_runtime(bundle, network, wanted, session.inputs(nothing))
+    session.reset()
     said = DeploymentStatus(
         deployment=number,
         name=bundle.name,
@@ -47,4 +54,4 @@ def deploy(bundle: Bundle, network: Network, wanted: RuntimeName, number: int) -
         runtime=runtime.name,
         runtime_ms=taken,
     )
-    return Deployment(bundle, trial, runtime, said)
+    return Deployment(bundle, session, runtime, Worker(f"bwalloc-policy-{number}"), said)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
@@ -18,6 +19,7 @@ from bwalloc.serve.golden import TOLERANCE, golden_decisions
 from bwalloc.serve.manifest import GOLDEN, ONNX
 
 if TYPE_CHECKING:
+    from bwalloc.control import Order
     from bwalloc.network import Network
     from bwalloc.serve.bundle import Bundle
 
@@ -28,13 +30,21 @@ TRIALS = 3
 """Inferences a runtime is timed by, after one to warm up."""
 
 
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a policy answers: rates in Gbit/s (demands, tunnels), and orders."""
+
+    rates_gbps: np.ndarray
+    orders: Sequence[Order] = ()
+
+
 class Runtime(Protocol):
     """Computes decisions; keeps nothing from one to the next, so threads may share it."""
 
     name: str
 
-    def __call__(self, given: Given) -> np.ndarray:
-        """Rates in Gbit/s, float32 (demands, tunnels)."""
+    def __call__(self, given: Given) -> Proposal:
+        """The answer to the inputs of one decision."""
         ...
 
 
@@ -50,14 +60,15 @@ class NumpyRuntime:
         self.correction = Correction(bundle.policy.tuned.get("action", {}))
         self.decoder = Decoder(network)
 
-    def __call__(self, given: Given) -> np.ndarray:
-        """Rates in Gbit/s, float32 (demands, tunnels)."""
+    def __call__(self, given: Given) -> Proposal:
+        """Rates, float32; this kind of policy orders nothing."""
         policy = self.policy
         features = {kind: given[kind] for kind in FEATURES}
         embedding = embed(policy.weights, features, self.graph, policy.architecture)
         action = act(policy.weights, embedding, self.graph)
         ask = Ask(*(given[name] for name in ASKED))
-        return self.decoder(self.correction(ask, action), given["capacity_gbps"])[:, :, 0]
+        rates = self.decoder(self.correction(ask, action), given["capacity_gbps"])
+        return Proposal(rates[:, :, 0])
 
 
 class OnnxRuntime:
@@ -75,10 +86,10 @@ class OnnxRuntime:
         self._session = _session(bundle.parts[ONNX], where)
         self._check_golden(bundle, where)
 
-    def __call__(self, given: Given) -> np.ndarray:
-        """Rates in Gbit/s, float32 (demands, tunnels)."""
+    def __call__(self, given: Given) -> Proposal:
+        """Rates, float32; this kind of policy orders nothing."""
         inputs = {name: given[name] for name in INPUTS}
-        return self._session.run(["rates_gbps"], inputs)[0][:, :, 0]
+        return Proposal(self._session.run(["rates_gbps"], inputs)[0][:, :, 0])
 
     def _check_golden(self, bundle: Bundle, where: str) -> None:
         stored = golden_decisions(bundle.parts[GOLDEN], f"{bundle.path}/{GOLDEN}")
@@ -87,7 +98,7 @@ class OnnxRuntime:
                 name: values if name == "hops" else values[..., column : column + 1]
                 for name, values in stored.items()
             }
-            rates, widest = self(one), one["capacity_gbps"].max()
+            rates, widest = self(one).rates_gbps, one["capacity_gbps"].max()
             found = float(np.abs(rates - one["rates_gbps"][:, :, 0]).max() / widest)
             if not found <= TOLERANCE:
                 msg = (

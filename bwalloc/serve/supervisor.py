@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.allocate.limits import Limits, Times
-from bwalloc.errors import BundleError, BwallocError
-from bwalloc.observe import read_telemetry
+from bwalloc.allocate.limits import Limits
+from bwalloc.errors import BundleError, LimitsError, nearest
+from bwalloc.serve.binding import Binding
+from bwalloc.serve.chronicle import Chronicle
 from bwalloc.serve.clock import Clock, SystemClock
+from bwalloc.serve.core import Core
+from bwalloc.serve.deciding import decide
 from bwalloc.serve.deployment import Deployment, deploy
-from bwalloc.serve.record import trusted_decision
-from bwalloc.serve.status import (
-    DecisionTimes,
-    Ladder,
-    LinkStatus,
-    Money,
-    OverrideStatus,
-    RecentDecision,
-    Shadow,
-    Status,
-    Waiting,
-)
+from bwalloc.serve.operator import Will, check_override, override_of
+from bwalloc.serve.report import report
+from bwalloc.serve.shadow import ShadowRun
+from bwalloc.serve.spend import SpendGuard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,13 +29,18 @@ if TYPE_CHECKING:
     from bwalloc.network import Network
     from bwalloc.serve.bundle import Bundle
     from bwalloc.serve.runtime import RuntimeName
+    from bwalloc.serve.status import Status
+    from bwalloc.serve.worker import Worker
+
+MOST_STUCK = 4
+"""Policies that may hang in threads of their own; with more, no further bundle takes over."""
 
 
 class Supervisor:
     """Decides for a network with a policy, and falls back when it must; see `Status`.
 
     `decide` never raises, and answers one caller at a time; everything else may be called from any
-    thread at any moment, and what an operator says (kill, override) holds from the next decision.
+    thread at any moment. What an operator says (kill, override) holds for decisions in progress.
     """
 
     def __init__(
@@ -55,87 +54,83 @@ class Supervisor:
         clock: Clock | None = None,
     ) -> None:
         """Bind and warm up; see `Bundle.bind`."""
-        self.limits = limits or Limits()
-        self.limits.check_names(network)
-        self.clock: Clock = clock or SystemClock()
-        self._wanted: RuntimeName = runtime
-        self._deciding = threading.RLock()
-        self.network = network
-        self.times = Times.of(self.limits, network.interval_s)
-        self._active: Deployment = deploy(bundle, network, runtime, 1)
-        self._previous: Deployment | None = None
-        self._shadow: Bundle | None = None
-        self._killed: str | None = None
-        self._overrides: dict[str, OverrideStatus] = {}
-        self._waiting: dict[str, Waiting] = {}
-        self._recent: list[RecentDecision] = []
-        self._closed = False
-        self._count = 0
-        self._last: Decision | None = None
-        self._rates = np.zeros(network.tunnels.exists.shape)
-        self._capacity = network.links.capacity_gbps.astype(float)
-        del audit
+        limits, clock = limits or Limits(), clock or SystemClock()
+        limits.check_names(network)
+        self._runtime: RuntimeName = runtime
+        self._changing = threading.RLock()
+        self._retired: list[Worker] = []
+        binding = Binding(network, limits, clock)
+        spend, chronicle = SpendGuard(binding.prices, limits, binding.times), Chronicle(audit)
+        left, killed, number = chronicle.left(), None, 1
+        if left is not None:
+            killed, number = left.killed, left.deployment + 1
+            spend.restore(left, binding.receiver.freshness.now(), clock.monotonic())
+        self._core = Core(
+            limits=limits,
+            clock=clock,
+            binding=binding,
+            active=deploy(bundle, network, runtime, number),
+            spend=spend,
+            chronicle=chronicle,
+            number=number,
+            will=Will(killed),
+            begun=f"{int(clock.utc().timestamp()):x}.{number}",
+        )
+        self._core.log("start", network=network.name, bundle=bundle.name, version=bundle.version)
+
+    @property
+    def network(self) -> Network:
+        """What it is bound to."""
+        return self._core.binding.network
+
+    @property
+    def limits(self) -> Limits:
+        """What every decision is held to."""
+        return self._core.limits
 
     def decide(self, telemetry: Telemetry | None) -> Decision:
         """The decision for the interval that begins where `telemetry` ends; never raises.
 
-        The same telemetry again (the same `interval_end`) is given the same decision again.
+        The same telemetry again (the same `interval_end` and capacities) is given the same decision
+        again, unless an operator spoke in between.
 
         Args:
             telemetry: what was measured; None where nothing came. Demands and links are matched by
-                name.
+                name, see `Loads` and `Capacities` for those that are unknown or missing.
         """
-        with self._deciding:
-            assert telemetry is not None
-            begun = self.clock.monotonic()
-            self.clock.follow(telemetry.interval_end)
-            readings = read_telemetry(self.network, telemetry)
-            self._active.session.push(readings)
-            rates = self._active.runtime(self._active.session.inputs(self._rates))
-            self._rates, self._capacity = rates, readings.capacity_gbps[:, 0]
-            self._count += 1
-            decision = trusted_decision(
-                id=str(self._count),
-                demands=self.network.demands.name,
-                rates_gbps=rates,
-                valid_until=telemetry.interval_end + timedelta(seconds=telemetry.interval_s),
-                source="policy",
-                policy_version=self._active.bundle.version,
-            )
-            recent = RecentDecision(
-                id=decision.id,
-                at=self.clock.utc(),
-                interval_end=telemetry.interval_end,
-                deployment=self._active.status.deployment,
-                policy_version=decision.policy_version,
-                source=decision.source,
-                reasons=decision.reasons,
-                seconds=self.clock.monotonic() - begun,
-                planned_gbps=float(rates.sum()),
-                orders=0,
-                projection_share=0.0,
-            )
-            self._recent = [*self._recent, recent][-50:]
-            self._last = decision
-            return decision
+        with self._core.deciding:
+            return decide(self._core, telemetry)
 
     def reset(self) -> None:
         """Forget all history of demands and decisions; counters, spend and switches stay."""
-        with self._deciding:
-            self._active.session.reset()
+        with self._core.deciding:
+            self._core.binding.reset()
+            self._core.active.session.reset()
 
     def rebind(self, network: Network) -> None:
         """Go on with a changed topology or changed demands, without loading the bundle again.
 
-        History of demands that stay is kept by name.
-
-        Raises:
-            LimitsError: Limits name a demand that neither network has.
+        History of demands that stay is kept by name, as are rates of those whose tunnels cross the
+        links they did. Where the length of an interval changes, all history is forgotten. Limits of
+        demands that are gone lie idle.
         """
-        active = deploy(self._active.bundle, network, self._wanted, self._active.status.deployment)
-        with self._deciding:
-            self.network, self._active = network, active
-            self._rates = np.zeros(network.tunnels.exists.shape)
+        core = self._core
+        with self._changing:
+            binding = Binding(network, core.limits, core.clock)
+            active = self._deployed(core.active, network)
+            previous = None if core.previous is None else self._deployed(core.previous, network)
+            shadow = (
+                None if core.shadow is None else self._deployed(core.shadow.deployment, network)
+            )
+            with core.deciding:
+                if network.interval_s == core.binding.network.interval_s:
+                    rows = binding.inherit(core.binding)
+                    active.session.inherit(core.active.session, rows)
+                with core.state:
+                    core.spend.rebind(binding.prices, binding.times)
+                core.binding, core.active, core.previous = binding, active, previous
+                core.shadow = None if shadow is None else ShadowRun(shadow, binding.guard)
+            core.log("rebind", network=network.name, network_hash=binding.hash)
 
     def swap(self, bundle: Bundle) -> int:
         """Put another bundle in charge; it is bound and warmed up beside, then takes over at once.
@@ -144,23 +139,32 @@ class Supervisor:
             The deployment number, which only ever counts up.
 
         Raises:
-            BundleError: The bundle cannot run; the one before stays in charge.
+            BundleError: The bundle cannot run, or too many earlier ones hang in their threads; the
+                one before stays in charge.
         """
-        made = deploy(bundle, self.network, self._wanted, self._active.status.deployment + 1)
-        with self._deciding:
-            self._previous, self._active = self._active, made
-        return made.status.deployment
+        with self._changing:
+            number = self._take_over(lambda: self._made(bundle))
+            self._core.log("swap", bundle=bundle.name, version=bundle.version)
+        return number
 
     def rollback(self) -> int:
         """Put the bundle before the last swap in charge again; the number counts up.
 
+        Returns:
+            The deployment number.
+
         Raises:
             BundleError: There is none.
         """
-        if self._previous is None:
-            msg = "There is no earlier bundle to go back to."
-            raise BundleError(msg)
-        return self.swap(self._previous.bundle)
+        with self._changing:
+            previous = self._core.previous
+            if previous is None:
+                msg = "There is no earlier bundle to go back to; swap one in."
+                raise BundleError(msg)
+            number = self._take_over(lambda: previous)
+            bundle = previous.bundle
+            self._core.log("rollback", bundle=bundle.name, version=bundle.version)
+        return number
 
     def shadow(self, bundle: Bundle | None) -> None:
         """Let a bundle decide beside, never enforced; None ends it.
@@ -168,15 +172,26 @@ class Supervisor:
         Raises:
             BundleError: The bundle cannot run.
         """
-        self._shadow = bundle
+        core = self._core
+        with self._changing:
+            made = None if bundle is None else self._made(bundle)
+            self._retire(None if core.shadow is None else core.shadow.deployment)
+            core.shadow = None if made is None else ShadowRun(made, core.binding.guard)
+            name = None if bundle is None else bundle.name
+            core.log("shadow", bundle=name, version=None if bundle is None else bundle.version)
 
     def kill(self, reason: str) -> None:
-        """Switch the policy off: the static table only, no orders, until `revive`."""
-        self._killed = reason
+        """Switch the policy off: the static table only, no orders, until `revive`.
+
+        A new process that finds this in its audit log keeps the switch on.
+        """
+        self._say(lambda will: replace(will, killed=reason or "no reason given"))
+        self._core.log("kill", reason=reason)
 
     def revive(self) -> None:
         """Let the policy decide again."""
-        self._killed = None
+        self._say(lambda will: replace(will, killed=None))
+        self._core.log("revive")
 
     def override(
         self,
@@ -189,19 +204,19 @@ class Supervisor:
         """Set what a tenant's demands get, whatever the policy says; links still bound it.
 
         Args:
-            tenant: whose.
-            gbps: all its demands together (shared as in the static table), or by demand; None is
-                what the static table gives them.
+            tenant: whose; an override before this one ends.
+            gbps: all its demands together (shared as in the static table), or by demand, those not
+                named getting nothing; None is what the static table gives them.
             reason: shown in the status.
             for_s: ends after so many seconds; None holds until `release`.
 
         Raises:
             LimitsError: There is no such tenant or demand, or a rate is negative or not finite.
         """
-        whole = sum(gbps.values()) if isinstance(gbps, Mapping) else gbps
-        now = datetime.now(UTC)
-        until = None if for_s is None else now + timedelta(seconds=for_s)
-        self._overrides[tenant] = OverrideStatus(tenant, whole, reason, now, until)
+        check_override(self.network, tenant, gbps, for_s)
+        said = override_of(tenant, gbps, reason, for_s, self._core.clock)
+        self._say(lambda will: will.with_override(said))
+        self._core.log("override", tenant=tenant, gbps=said.status.gbps, reason=reason)
 
     def release(self, tenant: str) -> None:
         """End the override of a tenant.
@@ -209,15 +224,24 @@ class Supervisor:
         Raises:
             LimitsError: There is none.
         """
-        self._overrides.pop(tenant, None)
+        known = [override.tenant for override in self._core.will.overrides]
+        if tenant not in known:
+            msg = f"No override of tenant '{tenant}'. {nearest(tenant, known)}"
+            raise LimitsError(msg)
+        self._say(lambda will: will.without(tenant))
+        self._core.log("release", tenant=tenant)
 
     def approve(self, order_id: str) -> None:
         """Let an order that waits be placed with the next decision of the policy.
 
+        It is held to the caps once more then.
+
         Raises:
             UnknownNameError: No order with that id waits.
         """
-        raise BwallocError(order_id)
+        with self._core.state:
+            order = self._core.spend.approvals.approve(order_id)
+        self._core.log("approve", order=order_id, span=order.span, tier_gbps=order.tier_gbps)
 
     def reject(self, order_id: str) -> None:
         """Strike an order that waits.
@@ -225,52 +249,65 @@ class Supervisor:
         Raises:
             UnknownNameError: No order with that id waits.
         """
-        raise BwallocError(order_id)
+        core = self._core
+        with core.state:
+            order = core.spend.approvals.reject(order_id, core.clock.monotonic())
+        core.log("reject", order=order_id, span=order.span, tier_gbps=order.tier_gbps)
 
     def status(self) -> Status:
         """The state now; does not wait for a decision in progress."""
-        network, capacity = self.network, self._capacity
-        flat, hops = self._rates.reshape(-1), network.flat_hops
-        load = np.zeros(network.n_links + 1)
-        np.add.at(load, hops.ravel(), np.repeat(flat, hops.shape[1]))
-        links = tuple(
-            LinkStatus(name, bool(c > 0), float(c), float(p), None, float(p / c) if c else 0.0)
-            for name, c, p in zip(network.links.name, capacity, load[:-1], strict=True)
-        )
-        recent, counts = tuple(self._recent), {"policy": self._count}
-        return Status(
-            schema=1,
-            network=network.name,
-            network_hash=network_hash(network),
-            demands=network.n_demands,
-            interval_s=network.interval_s,
-            deployment=self._active.status,
-            previous=None if self._previous is None else self._previous.status,
-            ladder=Ladder("policy" if recent else None, False, None, counts, (), {}),
-            recent=recent,
-            times=DecisionTimes((1.0,), (self._count,), self._count, 0.0),
-            projection_share=0.0,
-            telemetry_age_s=None,
-            decision_age_s=None,
-            links=links,
-            money=Money(0.0, None, "", 0.0, None, 0, None, None),
-            waiting=tuple(self._waiting.values()),
-            killed=self._killed,
-            overrides=tuple(self._overrides.values()),
-            shadow=None
-            if self._shadow is None
-            else Shadow(self._shadow.name, self._shadow.version, 0, 0, 0, None, None, None),
-            audit_errors=0,
-            is_ready=not self._closed,
-            is_closed=self._closed,
-        )
+        return report(self._core)
 
     def close(self) -> None:
         """End the threads and the log; later decisions are those of the static table."""
-        self._closed = True
+        core = self._core
+        with self._changing:
+            if core.is_closed:
+                return
+            core.log("close")
+            with core.state:
+                core.is_closed = True
+            self._retire(core.active)
+            self._retire(None if core.shadow is None else core.shadow.deployment)
+            core.shadow = None
+            core.chronicle.close()
 
+    def _say(self, change: Callable[[Will], Will]) -> None:
+        """Replace what the operator wants."""
+        with self._core.state:
+            self._core.will = change(self._core.will)
 
-def network_hash(network: Network) -> str:
-    """First digits of a hash of the links and tunnels: which topology a decision is for."""
-    text = repr((network.links.name, network.demands.name)).encode()
-    return hashlib.sha256(text + network.tunnels.hops.tobytes()).hexdigest()[:12]
+    def _made(self, bundle: Bundle) -> Deployment:
+        """A bundle bound to the network of now; its number is given when it takes over."""
+        self._retired = [worker for worker in self._retired if worker.is_busy]
+        if len(self._retired) >= MOST_STUCK:
+            msg = (
+                f"{len(self._retired)} earlier policies still hang in their threads; "
+                "no further bundle is started. Restart the process."
+            )
+            raise BundleError(msg)
+        return deploy(bundle, self.network, self._runtime, self._core.number)
+
+    def _deployed(self, deployment: Deployment, network: Network) -> Deployment:
+        """The same deployment on another network, in the same thread."""
+        made = deploy(deployment.bundle, network, self._runtime, deployment.status.deployment)
+        return replace(made, worker=deployment.worker)
+
+    def _take_over(self, make: Callable[[], Deployment]) -> int:
+        core = self._core
+        made = make()
+        with core.deciding:
+            everybody = np.arange(self.network.n_demands)
+            made.session.reset()
+            made.session.inherit(core.active.session, everybody)
+            core.number += 1
+            numbered = replace(made.status, deployment=core.number)
+            core.previous, core.active = core.active, replace(made, status=numbered)
+        self._retire(core.previous)
+        return core.number
+
+    def _retire(self, deployment: Deployment | None) -> None:
+        """Let a deployment's thread end once it is free; a later job begins a new one."""
+        if deployment is not None:
+            deployment.worker.close()
+            self._retired.append(deployment.worker)

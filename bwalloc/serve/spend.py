@@ -1,0 +1,172 @@
+"""The spend guard: no order gets past the caps, whoever wants it and however often."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bwalloc.control import Order
+from bwalloc.serve.approvals import Approvals
+from bwalloc.serve.bill import Bill, hours_left
+from bwalloc.serve.reasons import reason
+from bwalloc.serve.status import Money
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bwalloc.allocate.limits import Limits, Times
+    from bwalloc.serve.chronicle import Left
+    from bwalloc.serve.prices import Prices, SpanState
+
+ROUNDING = 1e-9
+"""Overrun of a cap that sums of float64 may show, as a share."""
+
+
+class SpendGuard:
+    """Caps on orders, money spent so far, and orders that wait for an operator.
+
+    An order is judged as if nothing were ever released again, because fallbacks release nothing:
+    the hourly bill counts the dearer of a span's tier and the one under way, and the month's bill
+    goes on at that rate to the end of the month. So the caps hold even if the policy dies.
+    """
+
+    def __init__(self, prices: Prices, limits: Limits, times: Times) -> None:
+        """Nothing was spent yet."""
+        self.prices, self.limits, self.times = prices, limits, times
+        self.state = self._seen = prices.state(None)
+        self.bill = Bill()
+        self.approvals = Approvals(limits)
+        self._placed: dict[str, tuple[float, float]] = {}
+
+    def rebind(self, prices: Prices, times: Times) -> None:
+        """Go on for another network; orders of spans that it has not are forgotten."""
+        self.prices, self.times = prices, times
+        self.state = self._seen = prices.state(None)
+        self.approvals.keep(prices.rows)
+        self._placed = {k: v for k, v in self._placed.items() if k in prices.rows}
+
+    @property
+    def usd_per_h(self) -> float:
+        """What is bought now, the dearer tier where one is under way."""
+        return self._usd_per_h(self._committed())
+
+    def restore(self, left: Left, now: datetime, now_s: float) -> None:
+        """Go on from what the process before left; what it bought was paid for meanwhile."""
+        since_s = max(0.0, (now - left.at).total_seconds())
+        self.bill.restore(left.bill, since_s, now, now_s, left.usd_per_h)
+
+    def see(self, state: SpanState) -> None:
+        """Take in which tiers telemetry shows; billed from the next `account` on."""
+        self._seen = state
+
+    def account(self, now: datetime, now_s: float) -> None:
+        """Bill the time since the last look at what was bought; a month begins at 0."""
+        self.bill.run(now, now_s, self.usd_per_h)
+        self.state = state = self._seen
+        for span, (tier, when_s) in list(self._placed.items()):
+            is_done = float(state.tier_gbps[self.prices.rows[span]]) == tier
+            if is_done or now_s - when_s > self.times.last_good_s:  # done, or never shown
+                del self._placed[span]
+
+    def consider(
+        self, orders: Sequence[Order], now: datetime, now_s: float
+    ) -> tuple[tuple[Order, ...], tuple[str, ...]]:
+        """Orders to place now, and what became of the others by reason.
+
+        Call `account` first. Approved orders come before those of the policy, and are held to the
+        caps again.
+        """
+        words: Counter[str] = Counter()
+        placed: list[Order] = []
+        for order in self.approvals.take_approved():
+            word = self._refusal(order, now) or "order-approved"
+            words[word] += 1
+            if word == "order-approved":
+                placed.append(self._place(order, now_s))
+        seen = {order.span for order in placed}
+        most = len(self.prices.rows) + 1
+        words["order-invalid"] += max(0, len(orders) - most)
+        for order in orders[:most]:
+            word = "order-invalid" if order.span in seen else self._refusal(order, now)
+            seen.add(order.span)
+            word = word or self.approvals.word(order, *self._change(order), now, now_s)
+            if word is None:
+                placed.append(self._place(order, now_s))
+            else:
+                words[word] += 1
+        words["order-lapsed"] += self.approvals.lapse(now_s)
+        said = tuple(reason(word, count) for word, count in words.items() if count)
+        return tuple(placed), said
+
+    def money(self, now_s: float) -> Money:
+        """The bill as the status shows it."""
+        limits = self.limits
+        return Money(
+            usd_per_h=self._usd_per_h(self.state.tier_gbps),
+            max_usd_per_h=_finite(limits.max_usd_per_h),
+            month=self.bill.month,
+            spent_usd=self.bill.spent_usd,
+            max_usd_per_month=_finite(limits.max_usd_per_month),
+            orders_last_hour=self.bill.orders_within_hour(now_s),
+            max_orders_per_h=_finite(limits.max_orders_per_h),
+            approval_above_usd_per_h=_finite(limits.approval_above_usd_per_h),
+        )
+
+    def _place(self, order: Order, now_s: float) -> Order:
+        self.bill.ordered(now_s)
+        self._placed[order.span] = (float(order.tier_gbps), now_s)
+        self.approvals.forget(order.span)
+        return order
+
+    def _refusal(self, order: Order, now: datetime) -> str | None:
+        """The word of the first limit that an order breaks; None if it may be placed."""
+        row, tier, limits = self.prices.rows.get(order.span), order.tier_gbps, self.limits
+        if row is None:
+            return "order-unknown-span"
+        if not (math.isfinite(tier) and tier >= 0):
+            return "order-invalid"
+        if not self.prices.is_for_sale[row]:
+            return "order-not-for-sale"
+        if order.span in self._placed or not math.isnan(self.state.pending_gbps[row]):
+            return "order-pending"
+        if tier == self.state.tier_gbps[row]:
+            return "order-no-change"
+        if self.bill.orders + 1 > limits.max_orders_per_h:
+            return "order-over-rate"
+        return None if self._change(order)[1] <= 0 else self._over_cap(row, tier, now)
+
+    def _over_cap(self, row: int, tier: float, now: datetime) -> str | None:
+        committed = self._committed()
+        committed[row] = tier
+        usd_per_h = self._usd_per_h(committed)
+        if not usd_per_h <= self.limits.max_usd_per_h * (1 + ROUNDING):
+            return "order-over-hourly-cap"
+        month = self.bill.spent_usd + usd_per_h * hours_left(now)
+        if not month <= self.limits.max_usd_per_month * (1 + ROUNDING):
+            return "order-over-monthly-cap"
+        return None
+
+    def _change(self, order: Order) -> tuple[float, float]:
+        """Tier now, and what the order adds to the hourly bill."""
+        row = self.prices.rows[order.span]
+        now = float(self.state.tier_gbps[row])
+        return now, self.prices.of(row, order.tier_gbps) - self.prices.of(row, now)
+
+    def _usd_per_h(self, tiers_gbps: np.ndarray) -> float:
+        return float(self.prices.usd_per_h(tiers_gbps).sum())
+
+    def _committed(self) -> np.ndarray:
+        """The dearer tier of each span: the one it has, or one that is under way."""
+        coming = self.state.pending_gbps.copy()
+        for span, (tier, _) in self._placed.items():
+            row = self.prices.rows[span]
+            coming[row] = np.fmax(coming[row], tier)
+        return np.fmax(self.state.tier_gbps, coming)
+
+
+def _finite(limit: float) -> float | None:
+    return limit if math.isfinite(limit) else None
