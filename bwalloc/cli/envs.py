@@ -1,10 +1,10 @@
-"""`bwalloc envs`: what is in the catalogue."""
+"""`bwalloc envs`: what is in the catalogue, and how an environment stands up to failures."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -12,7 +12,11 @@ from rich.table import Table
 
 from bwalloc.cli.exit_codes import BAD_INPUT
 from bwalloc.errors import BwallocError, unknown_name
+from bwalloc.network.diversity import Diversity, diversity_of
 from bwalloc.scenario import Scenario, Template, list_scenarios, load_template
+
+if TYPE_CHECKING:
+    from bwalloc.network import Demands
 
 COMMANDS = ("list", "show")
 WIDEST = 400
@@ -47,7 +51,7 @@ def show_all(*words: Annotated[str, Parameter(show=False)], envs: Path | None = 
 
 @app.command(name="show")
 def show_one(name: str, *, envs: Path | None = None, markdown: bool = False) -> None:
-    """Show one environment: its links, demands and tunnels.
+    """Show one environment: its links, demands and tunnels, and what single failures leave of them.
 
     Args:
         name: name, id or path of an environment.
@@ -68,8 +72,10 @@ def show_one(name: str, *, envs: Path | None = None, markdown: bool = False) -> 
         console.print(
             f"Every episode draws a network of its own; this is network 0 of the {law.split} split."
         )
+    diversity = diversity_of(scenario.network)
     console.print(_links(scenario))
-    console.print(_demands(scenario))
+    console.print(_demands(scenario, diversity))
+    console.print(_survival(scenario, diversity))
 
 
 def _summary(template: Template) -> list[str]:
@@ -102,19 +108,50 @@ def _links(scenario: Scenario) -> Table:
     return table
 
 
-def _demands(scenario: Scenario) -> Table:
+def _demands(scenario: Scenario, diversity: Diversity) -> Table:
+    """Demands with their tunnels; promises and privacy stand there where any demand has them."""
     network = scenario.network
     demands, sites = network.demands, network.sites.name
-    table = Table(
-        "demand", "class", "from", "to", "deadline s", "tunnels", title="Demands", box=None
-    )
-    for row, name in enumerate(demands.name):
-        table.add_row(
-            name,
-            demands.traffic_class[row],
-            sites[demands.source[row]],
-            sites[demands.target[row]],
-            f"{demands.deadline_s[row]:g}",
-            str(int(network.tunnels.exists[row].sum())),
-        )
+    columns: dict[str, list[str]] = {
+        "demand": list(demands.name),
+        "class": list(demands.traffic_class),
+        "from": [sites[row] for row in demands.source],
+        "to": [sites[row] for row in demands.target],
+        "deadline s": [f"{value:g}" for value in demands.deadline_s],
+        **_promises(demands),
+        "tunnels": [str(count) for count in network.tunnels.exists.sum(1)],
+        "disjoint": [str(count) for count in diversity.disjoint],
+        "worst failure leaves": [f"{share:.0%}" for share in diversity.worst],
+    }
+    table = Table(*columns, title="Demands", box=None)
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*row)
     return table
+
+
+def _promises(demands: Demands) -> dict[str, list[str]]:
+    """Columns of what demands were promised, those that say something."""
+    columns = {
+        "tenant": list(demands.tenant),
+        "floor Gbit/s": [f"{value:g}" for value in demands.floor_gbps],
+        "residency": [", ".join(regions) or "any" for regions in demands.residency],
+        "encryption": list(demands.encryption),
+    }
+    usual = {"tenant": "default", "floor Gbit/s": "0", "residency": "any", "encryption": "none"}
+    return {name: cells for name, cells in columns.items() if set(cells) != {usual[name]}}
+
+
+def _survival(scenario: Scenario, diversity: Diversity) -> str:
+    """What the failure of any one risk group leaves, and which is the worst."""
+    demands, groups = diversity.is_cut_off.shape
+    cut_off = diversity.is_cut_off.sum(0)
+    text = (
+        f"Single failures: {int(diversity.survives.sum())} of {demands} demands keep a tunnel "
+        f"whichever of {groups} risk groups fails; on average {diversity.survivability:.1%} do."
+    )
+    if cut_off.any():
+        worst = int(cut_off.argmax())
+        text += f" Worst: {diversity.groups[worst]} cuts off {cut_off[worst]}."
+    if scenario.failures is None:
+        return f"{text}\nNo link fails in its episodes."
+    return f"{text}\nLinks fail in its episodes."

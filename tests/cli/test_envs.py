@@ -50,3 +50,39 @@ def test_a_broken_file_is_named_and_the_others_are_listed(capsys, monkeypatch, t
     assert line.startswith("bwalloc: ")
     assert "broken.toml" in line
     assert "capacity_gbps" in line
+
+
+def test_single_failures_are_shown(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert 0 == main(["envs", "show", "tiny-edge"])
+    shown = capsys.readouterr().out
+
+    assert "0 of 8 demands keep a tunnel whichever of 3 risk groups fails" in shown
+    assert "Worst: hub--cloud cuts off 8." in shown
+    assert "No link fails in its episodes." in shown
+    row = next(
+        line for line in shown.splitlines() if line.strip().startswith("kv_transfer-up/edge-1")
+    )
+    assert ["1", "1", "0%"] == row.split()[-3:]
+    assert 0 == main(["envs", "show", "metro-inference"])
+    assert "60 of 60 demands keep a tunnel" in capsys.readouterr().out
+
+
+def test_what_tenants_were_promised_is_shown_where_anybody_was(capsys, tmp_path):
+    text = find("tiny-edge").read_text()
+    promise = 'mean_gbps = 3.0\ntenant = "shop"\nfloor_gbps = 1.5\nresidency = ["metro"]'
+    (tmp_path / "mine.toml").write_text(
+        text.replace("mean_gbps = 3.0", promise) + "\n[failures.cut]\n"
+    )
+    assert 0 == main(["envs", "show", "mine", "--envs", str(tmp_path)])
+    shown = capsys.readouterr().out
+    row = next(
+        line for line in shown.splitlines() if line.strip().startswith("kv_transfer-up/edge-1")
+    )
+
+    assert ["shop", "1.5", "metro"] == row.split()[5:8]
+    assert "floor Gbit/s" in shown
+    assert "encryption" not in shown
+    assert "Links fail in its episodes." in shown
+    assert 0 == main(["envs", "show", "tiny-edge"])
+    assert "floor Gbit/s" not in capsys.readouterr().out
