@@ -7,6 +7,7 @@ array form and the JSON form: `to_json`, `from_json`, `json_schema`. NaN travels
 from __future__ import annotations
 
 from datetime import datetime
+from numbers import Real
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -30,8 +31,8 @@ _CONFIG = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
 def _to_array(dimensions: int) -> BeforeValidator:
     def convert(value: Any) -> np.ndarray:
-        array = np.array(value, dtype=object)
-        array = np.where(array == None, np.nan, array).astype(np.float64)  # noqa: E711 - elementwise
+        is_numeric = isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
+        array = value.astype(np.float64) if is_numeric else _numbers(value)
         if array.ndim != dimensions and array.size == 0:
             array = array.reshape((0,) * dimensions)
         if array.ndim != dimensions:
@@ -41,6 +42,19 @@ def _to_array(dimensions: int) -> BeforeValidator:
         return array
 
     return BeforeValidator(convert)
+
+
+def _numbers(value: Any) -> np.ndarray:
+    array = np.array(value, dtype=object)
+    for kind in {type(each) for each in array.flat} - {float, int, type(None)}:
+        if kind is bool or not issubclass(kind, Real):
+            msg = f"expected numbers and null in rows of one length, got a {kind.__name__}"
+            raise ValueError(msg)
+    try:
+        return np.where(array == None, np.nan, array).astype(np.float64)  # noqa: E711 - elementwise
+    except OverflowError:
+        msg = "holds a number beyond what 64 bits can say"
+        raise ValueError(msg) from None
 
 
 def _to_list(array: np.ndarray) -> list[Any]:

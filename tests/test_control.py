@@ -78,6 +78,15 @@ def test_broken_telemetry_names_the_place(change, place):
         from_json(Telemetry, json.dumps(raw))
 
 
+@pytest.mark.parametrize("value", ["1.5", "nan", True, {}, {"a": 1}, [1], [], 10**400])
+def test_columns_hold_numbers_alone(value):
+    _, _, record = telemetry()
+    raw = json.loads(to_json(record))
+    raw["demands"]["served_gbit"][0] = value
+    with pytest.raises(TelemetryError, match=r"demands\.served_gbit: Value error"):
+        from_json(Telemetry, json.dumps(raw))
+
+
 def test_columns_of_different_lengths_are_refused():
     _, _, record = telemetry()
     raw = json.loads(to_json(record))

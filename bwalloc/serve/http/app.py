@@ -63,10 +63,11 @@ def create_app(
     ):
         app.include_router(routes.router())
     add_pages(app)
-    document = document_with(app, needs_token=settings.token is not None)
 
     def openapi() -> dict[str, Any]:
-        return document
+        if app.openapi_schema is None:
+            app.openapi_schema = document_with(app, needs_token=settings.token is not None)
+        return app.openapi_schema
 
     app.openapi = openapi
     return Gate(app, settings)

@@ -99,7 +99,7 @@ class Operations:
     def router(self) -> APIRouter:
         """Their paths."""
         router = APIRouter(prefix="/v1", tags=["operations"])
-        router.add_api_route("/bundles", self.bundles, **refusals())
+        router.add_api_route("/bundles", self.bundles, operation_id="bundles", **refusals())
         for call in (self.swap, self.rollback):
             self._add(router, call, 200, 409)
         for call in (self.shadow, self.kill, self.revive, self.override):
@@ -113,6 +113,7 @@ class Operations:
             f"/{call.__name__}",
             call,
             methods=["POST"],
+            operation_id=call.__name__,
             status_code=status,
             dependencies=[ONLY_JSON],
             max_body_size=self.settings.max_command_bytes,

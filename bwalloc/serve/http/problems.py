@@ -28,6 +28,7 @@ SCHEMA = {
 }
 NO_SUCH_ROUTE = "There is no such route; /openapi.json lists those there are, /docs shows them."
 NO_SUCH_METHOD = "This route takes other methods; see the header Allow."
+TOO_LARGE = "The body is larger than what this route reads; nothing of it was used."
 INTERNAL = "The sidecar failed; its log says why. Keep the rates you have and send telemetry again."
 
 
@@ -62,7 +63,7 @@ def answer_problems(app: FastAPI) -> None:
 
 
 def _refused(_: Request, error: Any) -> Response:
-    known = {404: NO_SUCH_ROUTE, 405: NO_SUCH_METHOD}
+    known = {404: NO_SUCH_ROUTE, 405: NO_SUCH_METHOD, 413: TOO_LARGE}
     detail = str(error.detail)
     if not isinstance(error, Problem):
         detail = known.get(error.status_code, detail)

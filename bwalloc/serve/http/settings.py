@@ -18,7 +18,7 @@ class Settings:
         tls_cert, tls_key: PEM files; both or none.
         bundles: the only folder from which `/v1/swap` and `/v1/shadow` take bundles.
         key: public key (PEM) that every bundle must be signed with.
-        max_body_bytes: largest telemetry; 10,000 demands take about 2 MiB.
+        max_body_bytes: largest telemetry; 10,000 demands with 24 slots each take 8 MB.
         max_command_bytes: largest body of every other route.
         max_waiting: decisions that may wait for their turn; the next one is answered with 503.
         body_s: how long a client may take to send its body.

@@ -40,7 +40,12 @@ class Watching:
             router.add_api_route(path, call, tags=["health"], **health_operation(path))
         router.add_api_route("/metrics", self.scrape, tags=["status"], **metrics_operation())
         router.add_api_route(
-            "/v1/status", self.status, tags=["status"], response_model=Status, **refusals()
+            "/v1/status",
+            self.status,
+            tags=["status"],
+            operation_id="status",
+            response_model=Status,
+            **refusals(),
         )
         return router
 

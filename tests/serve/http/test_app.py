@@ -1,0 +1,447 @@
+"""What the routes answer, and that every refusal is a problem with a text of its own."""
+
+import json
+import math
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import sidecars
+from policies import write_agent
+from sidecars import JSON, TOKEN
+from starlette.testclient import TestClient
+
+from bwalloc.control import Decision, Telemetry, from_json
+from bwalloc.scenario import load_scenario
+from bwalloc.serve.http import Drain, Settings, create_app
+
+POSTS = ["swap", "rollback", "shadow", "kill", "revive", "override", "release", "approve"]
+POSTS += ["reject"]
+
+
+@pytest.fixture
+def supervisor():
+    made = sidecars.supervisor()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(supervisor):
+    with talk(supervisor) as made:
+        yield made
+
+
+def talk(supervisor, settings=None, drain=None):
+    app = create_app(supervisor, settings, drain)
+    return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+
+
+def assert_problem(answer, status, *texts):
+    assert "application/problem+json" == answer.headers["content-type"]
+    assert {"type", "title", "status", "detail"} == set(answer.json())
+    assert (status, status) == (answer.status_code, answer.json()["status"])
+    for text in texts:
+        assert text in answer.json()["detail"]
+
+
+def decide(client, body=None, **headers):
+    return client.post("/v1/decide", content=body or sidecars.telemetry(), headers=JSON | headers)
+
+
+# ---------------------------------------------------------------------------------- decisions
+
+
+def test_telemetry_in_decision_out(client):
+    answer = decide(client)
+    decision = from_json(Decision, answer.content)
+
+    assert 200 == answer.status_code
+    assert sidecars.network().demands.name == decision.demands
+    assert "policy" == decision.source
+    assert "1" == answer.headers["bwalloc-deployment"]
+    assert "application/json" == answer.headers["content-type"]
+
+
+def test_it_is_the_decision_of_the_supervisor(client, supervisor):
+    body = sidecars.telemetry()
+    answer = from_json(Decision, decide(client, body).content)
+
+    np.testing.assert_array_equal(
+        supervisor.decide(from_json(Telemetry, body)).rates_gbps, answer.rates_gbps
+    )
+
+
+def test_the_example_can_be_sent_back_and_is_decided_by_the_policy(client):
+    example = client.get("/v1/telemetry/example")
+    answer = decide(client, example.content)
+
+    assert "policy" == answer.json()["source"]
+    assert [] == answer.json()["reasons"]
+
+
+def test_the_header_names_the_deployment_that_decided(client, supervisor):
+    first = decide(client, sidecars.telemetry(-1.0)).headers["bwalloc-deployment"]
+    supervisor.swap(sidecars.bundle())
+    second = decide(client).headers["bwalloc-deployment"]
+
+    assert ("1", "2") == (first, second)
+
+
+def test_a_body_that_is_no_json_is_a_bad_request(client):
+    assert_problem(decide(client, b"{"), 400, "Invalid JSON", "line 1 column 1")
+    assert_problem(decide(client, b"\xff\xfe"), 400, "Invalid JSON")
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"interval_s": -1}, "interval_s"),
+        ({"interval_end": "yesterday"}, "interval_end"),
+        ({"links": {}}, "links.name"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_telemetry_that_is_wrong_is_named_by_its_place(client, change, place):
+    body = json.dumps({**json.loads(sidecars.telemetry()), **change})
+
+    assert_problem(decide(client, body), 422, place)
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [1], "much", 10**400, [[]], True])
+def test_a_column_that_holds_no_numbers_is_refused(client, value):
+    record = json.loads(sidecars.telemetry())
+    record["demands"]["offered_gbps"][0] = value
+    answer = decide(client, json.dumps(record))
+
+    assert answer.status_code in ((200, 422) if value is True else (422,))
+
+
+def test_columns_of_unequal_length_are_refused(client):
+    record = json.loads(sidecars.telemetry())
+    record["links"]["carried_gbps"].append(1.0)
+
+    assert_problem(decide(client, json.dumps(record)), 422, "LinkTelemetry.carried_gbps")
+
+
+def test_a_strange_network_is_still_answered_with_a_decision(client):
+    record = json.loads(sidecars.telemetry())
+    record["links"]["name"] = [f"other-{name}" for name in record["links"]["name"]]
+    answer = decide(client, json.dumps(record))
+
+    assert 200 == answer.status_code
+    assert np.isfinite(from_json(Decision, answer.content).rates_gbps).all()
+
+
+# --------------------------------------------------------------------------------- the envelope
+
+
+def test_unknown_routes_and_methods_are_problems(client):
+    assert_problem(client.get("/v1/nothing"), 404, "/openapi.json")
+    assert_problem(client.get("/v1/decide/"), 404, "/openapi.json")
+    assert_problem(client.get("/assets/../app.py"), 404)
+    answer = client.delete("/v1/status")
+    assert_problem(answer, 405, "Allow")
+    assert "GET" == answer.headers["allow"]
+
+
+@pytest.mark.parametrize("route", ["decide", *POSTS])
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Content-Type": "text/plain"}, {"Content-Type": "application/x-www-form-urlencoded"}],
+)
+def test_what_is_not_sent_as_json_is_refused(client, supervisor, route, headers):
+    answer = client.post(f"/v1/{route}", content=b"{}", headers=headers)
+
+    assert_problem(answer, 415, "Content-Type: application/json")
+    assert supervisor.status().killed is None
+
+
+def test_a_compressed_body_is_refused(client):
+    assert_problem(decide(client, **{"Content-Encoding": "gzip"}), 415, "gzip")
+
+
+def test_a_declared_size_is_refused_before_it_is_read(client):
+    answer = decide(client, b"x", **{"Content-Length": str(2**40)})
+
+    assert_problem(answer, 413, str(2**40))
+
+
+def chunks(count):
+    for _ in range(count):
+        yield b" " * 4096
+
+
+def test_a_size_that_was_not_declared_is_refused_while_it_is_read(supervisor):
+    settings = Settings(max_body_bytes=64 * 1024)
+    with talk(supervisor, settings) as client:
+        answer = client.post("/v1/decide", content=chunks(40), headers=JSON)
+        assert_problem(answer, 413, "larger than")
+        command = client.post("/v1/kill", content=chunks(8), headers=JSON)
+        assert_problem(command, 413, "larger than")
+        assert 200 == decide(client).status_code
+
+
+def test_every_answer_is_sealed(client):
+    for answer in (client.get("/health/live"), client.get("/nothing"), client.get("/docs")):
+        assert "nosniff" == answer.headers["x-content-type-options"]
+        assert "no-store" == answer.headers["cache-control"]
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
+def test_without_a_token_only_names_of_this_machine_are_answered(client, host):
+    answer = client.get("/v1/status", headers={"Host": host})
+
+    assert_problem(answer, 421, "127.0.0.1")
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:80", "[::1]:8321", "LOCALHOST"])
+def test_names_of_this_machine_are_answered(client, host):
+    assert 200 == client.get("/v1/status", headers={"Host": host}).status_code
+
+
+def test_a_failure_of_ours_says_so_and_shows_nothing(client, supervisor, monkeypatch):
+    def broken(_):
+        msg = "secret detail"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(supervisor, "decide", broken)
+    answer = decide(client)
+
+    assert_problem(answer, 500, "Keep the rates you have")
+    assert "secret" not in answer.text
+
+
+# ----------------------------------------------------------------------------------- the token
+
+
+@pytest.fixture
+def locked(supervisor):
+    with talk(supervisor, Settings(token=TOKEN)) as made:
+        yield made
+
+
+@pytest.mark.parametrize("path", ["/v1/status", "/v1/bundles", "/metrics", "/v1/telemetry/example"])
+def test_what_is_known_is_shown_for_the_token_alone(locked, path):
+    refused = locked.get(path)
+    assert_problem(refused, 401, "Authorization: Bearer")
+    assert 'Bearer realm="bwalloc"' == refused.headers["www-authenticate"]
+    assert 200 == locked.get(path, headers={"Authorization": f"Bearer {TOKEN}"}).status_code
+
+
+@pytest.mark.parametrize("route", ["decide", *POSTS])
+def test_nothing_is_done_without_the_token(locked, supervisor, route):
+    answer = locked.post(
+        f"/v1/{route}", json={"reason": "x"}, headers={"Authorization": "Bearer x"}
+    )
+
+    assert_problem(answer, 401)
+    assert supervisor.status().killed is None
+    assert () == supervisor.status().recent
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/openapi.json", "/health/live", "/v2/health/ready"]
+)
+def test_pages_and_probes_need_no_token(locked, path):
+    assert 200 == locked.get(path).status_code
+
+
+def test_an_unknown_route_does_not_say_so_without_the_token(locked):
+    assert_problem(locked.get("/v1/nothing"), 401)
+
+
+# ---------------------------------------------------------------------------------- operations
+
+
+def test_the_kill_switch_holds_until_it_is_revived(client, supervisor):
+    assert 204 == client.post("/v1/kill", json={"reason": "works on hub-a"}).status_code
+    assert "works on hub-a" == supervisor.status().killed
+    assert "static" == decide(client).json()["source"]
+    assert 204 == client.post("/v1/revive", json={}).status_code
+    assert supervisor.status().killed is None
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "place"),
+    [
+        ("kill", {}, "body.reason"),
+        ("kill", {"reason": ""}, "body.reason"),
+        ("kill", {"reason": 1}, "body.reason"),
+        ("kill", {"reason": "x", "why": "x"}, "body.why"),
+        ("revive", {"x": 1}, "body.x"),
+        ("revive", [], "body"),
+        ("override", {"tenant": "t", "gbps": -1}, "body.gbps"),
+        ("override", {"tenant": "t", "for_s": 0}, "body.for_s"),
+        ("swap", {"bundle": None}, "body.bundle"),
+        ("approve", {"order": "x" * 201}, "body.order"),
+    ],
+)
+def test_commands_that_are_wrong_are_named_by_their_place(client, route, body, place):
+    assert_problem(client.post(f"/v1/{route}", json=body), 422, place)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+def test_numbers_that_are_none_are_refused(client, number):
+    body = f'{{"tenant": "t", "gbps": {number}}}'
+    answer = client.post("/v1/override", content=body, headers=JSON)
+
+    assert_problem(answer, 422, "body.gbps")
+
+
+def test_a_command_that_is_no_json_is_a_bad_request(client):
+    for body in (b"{", b"[" * 3000, b"\xff"):
+        assert_problem(client.post("/v1/kill", content=body, headers=JSON), 400)
+
+
+def test_an_override_is_set_and_released(client, supervisor):
+    tenant = sidecars.network().demands.tenant[0]
+    command = {"tenant": tenant, "gbps": 0.5, "reason": "a test", "for_s": 60.0}
+    assert 204 == client.post("/v1/override", json=command).status_code
+    (held,) = supervisor.status().overrides
+    assert (tenant, 0.5, "a test") == (held.tenant, held.gbps, held.reason)
+    assert 204 == client.post("/v1/release", json={"tenant": tenant}).status_code
+    assert () == supervisor.status().overrides
+
+
+def test_a_tenant_or_an_order_that_is_not_there_is_named(client):
+    answer = client.post("/v1/override", json={"tenant": "nobody"})
+    assert_problem(answer, 422, "nobody")
+    assert_problem(client.post("/v1/release", json={"tenant": "nobody"}), 422, "nobody")
+    for route in ("approve", "reject"):
+        assert_problem(client.post(f"/v1/{route}", json={"order": "o-1"}), 404, "o-1")
+
+
+# ------------------------------------------------------------------------------------- bundles
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """A folder with a good bundle, a broken one, and ways out of it."""
+    folder = tmp_path_factory.mktemp("shelf")
+    inside, outside = folder / "inside", folder / "outside"
+    inside.mkdir()
+    write_agent(inside / "good", load_scenario(sidecars.ENV))
+    write_agent(outside, load_scenario(sidecars.ENV))
+    shutil.copytree(inside / "good", inside / "bad")
+    (inside / "bad" / "weights.safetensors").write_bytes(b"changed")
+    (inside / "link").symlink_to(outside)
+    (inside / ".hidden").symlink_to(outside)
+    return inside
+
+
+@pytest.fixture
+def stocked(supervisor, shelf):
+    with talk(supervisor, Settings(bundles=shelf)) as made:
+        yield made
+
+
+def test_bundles_of_the_folder_are_listed(stocked, client):
+    assert {"bundles": ["bad", "good"]} == stocked.get("/v1/bundles").json()
+    assert {"bundles": []} == client.get("/v1/bundles").json()
+
+
+def test_swap_and_rollback_count_up(stocked, supervisor):
+    assert {"deployment": 2} == stocked.post("/v1/swap", json={"bundle": "good"}).json()
+    assert "test-agent" == supervisor.status().deployment.name
+    assert {"deployment": 3} == stocked.post("/v1/rollback", json={}).json()
+    assert sidecars.AGENT == supervisor.status().deployment.name
+
+
+def test_a_broken_bundle_is_refused_and_the_one_before_stays(stocked, supervisor):
+    answer = stocked.post("/v1/swap", json={"bundle": "bad"})
+
+    assert_problem(answer, 422, "weights.safetensors")
+    assert (1, sidecars.AGENT) == (
+        supervisor.status().deployment.deployment,
+        supervisor.status().deployment.name,
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..",
+        "../outside",
+        "link",
+        ".hidden",
+        "good/../../outside",
+        "/etc",
+        "good/",
+        "",
+        "metro-inference",
+        "\x00",
+        "good\n",
+        "bad\\good",
+        "%2e%2e",
+        "~",
+    ],
+)
+def test_no_name_leads_out_of_the_folder(stocked, supervisor, shelf, name):
+    name = str(shelf.parent / "outside") if name == "/etc" else name
+    for route in ("swap", "shadow"):
+        answer = stocked.post(f"/v1/{route}", json={"bundle": name})
+        assert answer.status_code in (404, 422)
+    assert sidecars.AGENT == supervisor.status().deployment.name
+    assert supervisor.status().shadow is None
+
+
+def test_without_a_folder_nothing_is_swapped(client):
+    for route in ("swap", "shadow"):
+        assert_problem(client.post(f"/v1/{route}", json={"bundle": "good"}), 409, "--bundles DIR")
+
+
+def test_rollback_without_a_past_is_a_conflict(client):
+    assert_problem(client.post("/v1/rollback", json={}), 409)
+
+
+def test_a_shadow_decides_beside_until_it_is_ended(stocked, supervisor):
+    assert 204 == stocked.post("/v1/shadow", json={"bundle": "good"}).status_code
+    assert "test-agent" == supervisor.status().shadow.name
+    assert "policy" == decide(stocked).json()["source"]
+    assert 204 == stocked.post("/v1/shadow", json={"bundle": None}).status_code
+    assert supervisor.status().shadow is None
+
+
+# ------------------------------------------------------------------------------ health, status
+
+
+def test_health_in_both_spellings(client):
+    for path in ("/health/live", "/v2/health/live"):
+        assert {"live": True} == client.get(path).json()
+    for path in ("/health/ready", "/v2/health/ready"):
+        assert (200, {"ready": True}) == (client.get(path).status_code, client.get(path).json())
+
+
+def test_draining_is_live_and_not_ready(supervisor):
+    drain = Drain()
+    with talk(supervisor, drain=drain) as client:
+        drain.is_on = True
+        for path in ("/health/ready", "/v2/health/ready"):
+            assert (503, {"ready": False}) == (
+                client.get(path).status_code,
+                client.get(path).json(),
+            )
+        assert 200 == client.get("/health/live").status_code
+        assert 200 == decide(client).status_code
+
+
+def test_stale_telemetry_is_not_ready_in_ours_and_ready_in_the_protocols(supervisor, monkeypatch):
+    stale = replace(supervisor.status(), is_ready=False)
+    monkeypatch.setattr(supervisor, "status", lambda: stale)
+    with talk(supervisor) as client:
+        assert 503 == client.get("/health/ready").status_code
+        assert 200 == client.get("/v2/health/ready").status_code
+
+
+def test_the_status_is_that_of_the_supervisor(client, supervisor):
+    decide(client)
+    shown, status = client.get("/v1/status").json(), supervisor.status()
+
+    assert status.network == shown["network"]
+    assert [link.name for link in status.links] == [link["name"] for link in shown["links"]]
+    assert status.recent[-1].id == shown["recent"][-1]["id"]
+    assert all(math.isfinite(link["utilisation"]) for link in shown["links"])
