@@ -125,11 +125,15 @@ class SacSection(Section):
 class VarietySection(ShiftSection):
     """What some training episodes differ in from those of the environment.
 
-    As a shift of the `ood` split, and `day_level_sd`: log deviation of a service's level from one
-    episode to another.
+    As a shift of the `ood` split, and:
+
+    Attributes:
+        day_level_sd: log deviation of a service's level from one episode to another.
+        burst_stretch: how much longer silence, work and bursts of code last, at least 1.
     """
 
     day_level_sd: NonNegative | None = None
+    burst_stretch: Annotated[float, Field(ge=1.0, le=1000.0), NO_TEXT] | None = None
 
 
 class Recipe(Section):

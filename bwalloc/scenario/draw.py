@@ -209,13 +209,9 @@ def _request_driven(workload: Workload) -> list[tuple[str, tuple[Part[Any], ...]
 
 def _shifted(spec: RequestSpec, shift: Shift) -> RequestSpec:
     """The law of the requests of an out-of-distribution episode."""
-    changed: dict[str, Any] = {}
-    if shift.surge_scale is not None:
-        changed["surge_scale"] = shift.surge_scale
-    if shift.surges_per_day is not None:
-        changed["surges_per_day"] = shift.surges_per_day
-    if shift.day_level_sd is not None:
-        changed["day_level_sd"] = shift.day_level_sd
+    named = ("surge_scale", "surges_per_day", "day_level_sd", "burst_stretch")
+    said = {name: getattr(shift, name) for name in named}
+    changed: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     if shift.burst is not None:
         changed["burst"] = (shift.burst,) * len(spec.services)
     return replace(spec, **changed) if changed else spec

@@ -51,6 +51,7 @@ class Shift:
     burst: str | None = None
     absent_class: str | None = None
     day_level_sd: float | None = None
+    burst_stretch: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,17 +30,18 @@ _APPLIED = _STATES_OF_MAP.ravel()  # [map * 3 + state]
 
 
 def mmpp(
-    rng: np.random.Generator, clock: Clock, columns: int
+    rng: np.random.Generator, clock: Clock, columns: int, stretch: float = 1.0
 ) -> Float[np.ndarray, "steps columns"]:
     """Mean-one factor on a request rate that switches between silence, work and bursts.
 
     The chain moves once a second, whatever the step; longer steps hold the mean over the step.
-    Azure LLM inference trace 2023, code (CC-BY-4.0); calibrated here.
+    Silence, work and bursts last `stretch` times as long as in the trace it was calibrated to
+    (Azure LLM inference 2023, code, CC-BY-4.0), at the same share of time; at least 1.
     """
     seconds = int(np.ceil(clock.duration_s))
     share, factors = _law()
     walk = _plain_walk if compiled_twins() is None else _compiled_walk
-    path = walk(rng, seconds, columns, share, factors)
+    path = walk(rng, seconds, columns, share, factors, stretch)
     return path if clock.step_s == 1.0 else _mean_over_steps(path, clock)
 
 
@@ -50,11 +51,12 @@ def _compiled_walk(
     columns: int,
     share: Float[np.ndarray, " 3"],
     factors: Float[np.ndarray, " 3"],
+    stretch: float,
 ) -> Float[np.ndarray, "seconds columns"]:
     """`_plain_walk`, compiled."""
     start, uniforms = _drawn(rng, seconds, columns, share)
     path = np.empty((seconds, columns), np.float32)
-    compiled_twins().walked(uniforms, start, *_thresholds(), factors, path)
+    compiled_twins().walked(uniforms, start, *_thresholds(stretch), factors, path)
     return path
 
 
@@ -64,12 +66,13 @@ def _plain_walk(
     columns: int,
     share: Float[np.ndarray, " 3"],
     factors: Float[np.ndarray, " 3"],
+    stretch: float,
 ) -> Float[np.ndarray, "seconds columns"]:
     """Factor of the state (0, 1 or 2) in each second, from a stationary start."""
     start, uniforms = _drawn(rng, seconds, columns, share)
     length = _block_length(seconds)
     blocks = len(uniforms) // length
-    maps = _maps(uniforms)
+    maps = _maps(uniforms, stretch)
     reached = maps.reshape(blocks, length, columns).transpose(1, 0, 2).astype(np.intp, order="C")
     reached[0] *= 27
     for i in range(1, length):
@@ -98,10 +101,17 @@ def _block_length(seconds: int) -> int:
     return max(1, round(seconds**0.5))
 
 
+def _next_state(stretch: float) -> Float[np.ndarray, "3 3"]:
+    """Probabilities of the next state where every state lasts longer; the shares stay."""
+    if stretch == 1.0:
+        return np.array(NEXT_STATE)  # to the last bit: published worlds hang on it
+    return np.eye(3) + (np.array(NEXT_STATE) - np.eye(3)) / stretch
+
+
 @cache
-def _thresholds() -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]]:
+def _thresholds(stretch: float) -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]]:
     """By state: the uniforms up to which the next state is 0, and up to which it is 1 or 0."""
-    low, high = np.cumsum(NEXT_STATE, axis=1)[:, :2].T.astype(np.float32)
+    low, high = np.cumsum(_next_state(stretch), axis=1)[:, :2].T.astype(np.float32)
     return np.ascontiguousarray(low), np.ascontiguousarray(high)
 
 
@@ -112,10 +122,12 @@ def _law() -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]]:
     return share, (np.array(STATE_RPS) / (share @ np.array(STATE_RPS))).astype(np.float32)
 
 
-def _maps(uniforms: Float[np.ndarray, "seconds columns"]) -> Int[np.ndarray, "seconds columns"]:
+def _maps(
+    uniforms: Float[np.ndarray, "seconds columns"], stretch: float
+) -> Int[np.ndarray, "seconds columns"]:
     """Number of the random map that each uniform picks: state i goes to its next by row i."""
     maps = np.zeros(uniforms.shape, np.uint8)
-    for row, weight in zip(np.cumsum(NEXT_STATE, axis=1)[:, :2], (1, 3, 9), strict=True):
+    for row, weight in zip(np.cumsum(_next_state(stretch), axis=1)[:, :2], (1, 3, 9), strict=True):
         for threshold in row:
             maps += (uniforms > np.float32(threshold)).view(np.uint8) * np.uint8(weight)
     return maps

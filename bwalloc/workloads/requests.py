@@ -58,6 +58,7 @@ class RequestSpec:
         surge_scale: Factor on the excess of a surge; 2 in the out-of-distribution split.
         churn: Share of the rate that follows its clients as they come and go, 0 to 1. The day
             level already holds their mean effect, so more than 0 is for shifts.
+        burst_stretch: How much longer the states of code last; above 1 for shifts.
     """
 
     services: tuple[str, ...]
@@ -76,6 +77,7 @@ class RequestSpec:
     surges_per_day: float = 0.5
     surge_scale: float = 1.0
     churn: float = 0.0
+    burst_stretch: float = 1.0
 
     def __post_init__(self) -> None:
         n = len(self.services)
@@ -93,6 +95,7 @@ class RequestSpec:
         check_column("code_slow_sd", self.code_slow_sd, n, 0.0, 3.0)
         check_column("surges_per_day", self.surges_per_day, n, 0.0, 100.0)
         check_column("surge_scale", self.surge_scale, n)
+        check_column("burst_stretch", self.burst_stretch, n, 1.0, 1000.0)
 
 
 def draw_intensity(
@@ -119,7 +122,7 @@ def draw_intensity(
         logs = log_ou(part["fast"], clock, spec.chat_fast_sd, spec.fast_tau_s, chat.size)
         intensity[:, as_slice(chat)] *= mean_one(logs, spec.chat_fast_sd)
     if code.size:
-        intensity[:, as_slice(code)] *= mmpp(part["mmpp"], clock, code.size)
+        intensity[:, as_slice(code)] *= mmpp(part["mmpp"], clock, code.size, spec.burst_stretch)
     if spec.surges_per_day:
         before = intensity[:, steady]
         multiply_by_surges(part["surges"], intensity, clock, spec.surges_per_day, spec.surge_scale)

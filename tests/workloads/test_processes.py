@@ -55,6 +55,15 @@ def test_mmpp_has_its_mean_and_mostly_silence():
     np.testing.assert_allclose(tens, path.reshape(400, 10, 50).mean(axis=1), atol=1e-4)
 
 
+def test_a_stretched_mmpp_spends_its_time_alike_in_longer_stays():
+    usual, slow = mmpp(rng(), Clock(20_000), 50), mmpp(rng(), Clock(20_000), 50, 4.0)
+    silence = [path == 0 for path in (usual, slow)]
+    begun = [(each[1:] & ~each[:-1]).sum() for each in silence]
+
+    assert silence[0].mean() == pytest.approx(silence[1].mean(), abs=0.02)
+    assert begun[0] / begun[1] == pytest.approx(4.0, rel=0.05)
+
+
 def test_churn_is_a_mean_one_factor_of_the_wanted_strength():
     clock = Clock(24 * 14, 3600.0)
     assert client_churn(rng(), clock, 1.0, 100).mean() == pytest.approx(1.0, rel=0.05)
@@ -100,11 +109,12 @@ def test_a_clock_without_time_is_refused_and_knots_cover_all_steps():
 
 
 @pytest.mark.skipif(counts.compiled_twins() is None, reason="needs numba")
+@pytest.mark.parametrize("stretch", [1.0, 3.0])
 @pytest.mark.parametrize("step_s", [1.0, 2.5])
-def test_the_compiled_walk_gives_the_same_path_bit_for_bit(monkeypatch, step_s):
+def test_the_compiled_walk_gives_the_same_path_bit_for_bit(monkeypatch, step_s, stretch):
     clock = Clock(977, step_s)
-    compiled = mmpp(np.random.default_rng(3), clock, 5)
+    compiled = mmpp(np.random.default_rng(3), clock, 5, stretch)
     monkeypatch.setattr(mmpp_module, "compiled_twins", lambda: None)
 
-    np.testing.assert_array_equal(compiled, mmpp(np.random.default_rng(3), clock, 5))
+    np.testing.assert_array_equal(compiled, mmpp(np.random.default_rng(3), clock, 5, stretch))
     assert 3 == len(np.unique(mmpp(np.random.default_rng(3), Clock(977), 5)))
