@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bwalloc.allocate.catalogue import CLASSICAL, make_rule
-from bwalloc.allocate.limits import violations
+from bwalloc.allocate.limits import Limits, violations
+from bwalloc.allocate.projection import Projection
 from bwalloc.control import Decision, Telemetry
 from bwalloc.errors import InfeasibleError, unknown_name
 from bwalloc.observe import History, measured, read_telemetry
@@ -28,29 +31,46 @@ class ClassicalAllocator:
     history: History
     tuned: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Any])
 
-    def bind(self, network: Network) -> RuleSession:
-        """A session for `network`; it knows no limits but its capacities."""
-        return RuleSession(
-            self.name, network, make_rule(self.name, network, self.history, self.tuned)
-        )
+    def bind(self, network: Network, limits: Limits | None = None) -> RuleSession:
+        """A session for `network`.
+
+        Args:
+            network: what it decides for.
+            limits: what its rates are held to; None limits nothing but capacity.
+
+        Raises:
+            LimitsError: The limits are about demands that the network does not have.
+        """
+        rule = make_rule(self.name, network, self.history, self.tuned)
+        return RuleSession(self.name, network, rule, limits=limits)
 
 
 class RuleSession:
     """One running rule; it owns the window of history."""
 
     def __init__(
-        self, name: str, network: Network, rule: Rule, policy_version: str = "classical"
+        self,
+        name: str,
+        network: Network,
+        rule: Rule,
+        policy_version: str = "classical",
+        limits: Limits | None = None,
     ) -> None:
         """Start with no history; decisions carry `name` and `policy_version`."""
         self.name, self.network, self.rule = name, network, rule
         self.policy_version = policy_version
+        self.projection: Projection | None = None
+        if limits is not None:
+            limits.check_names(network)
+            self.projection = Projection(network, limits)
         self.decisions = 0
+        self._rates: np.ndarray | None = None
         self.reset()
 
     def reset(self) -> None:
         """Forget all history."""
         self.rule.reset(1)
-        self.decisions = 0
+        self.decisions, self._rates = 0, None
 
     def decide(self, telemetry: Telemetry) -> Decision:
         """Feasible rates for the interval that begins where `telemetry` ends.
@@ -61,6 +81,10 @@ class RuleSession:
         """
         readings = read_telemetry(self.network, telemetry)
         rates = self.rule.decide(readings)
+        if self.projection is not None:
+            capacity = readings.capacity_gbps[:, 0].astype(np.float64)
+            self._rates = self.projection(rates[:, :, 0], capacity, self._rates).rates_gbps
+            rates = self._rates[:, :, None]
         if violations(self.network, rates, readings.capacity_gbps)[0]:
             msg = f"'{self.name}' decided rates that do not fit the links it was told of."
             raise InfeasibleError(msg)
