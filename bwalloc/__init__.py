@@ -16,6 +16,8 @@ from bwalloc.gym.registration import register_environments  # noqa: E402
 
 if TYPE_CHECKING:
     from bwalloc.allocate import make_allocator
+    from bwalloc.allocate.limits import Limits
+    from bwalloc.allocate.limits_file import read_limits
     from bwalloc.bench import compare
     from bwalloc.control import Allocator, Decision, Session, Telemetry
     from bwalloc.errors import BwallocError
@@ -33,6 +35,7 @@ __all__ = [
     "Allocator",
     "BwallocError",
     "Decision",
+    "Limits",
     "Session",
     "Simulator",
     "Telemetry",
@@ -42,6 +45,7 @@ __all__ = [
     "load_bundle",
     "load_scenario",
     "make_allocator",
+    "read_limits",
     "write_environment",
 ]
 
@@ -49,6 +53,7 @@ _HOME = {
     "Allocator": "control",
     "BwallocError": "errors",
     "Decision": "control",
+    "Limits": "allocate.limits",
     "Session": "control",
     "Simulator": "sim",
     "Telemetry": "control",
@@ -58,6 +63,7 @@ _HOME = {
     "load_bundle": "serve",
     "load_scenario": "scenario",
     "make_allocator": "allocate",
+    "read_limits": "allocate.limits_file",
     "write_environment": "scenario",
 }
 

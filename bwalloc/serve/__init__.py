@@ -1,6 +1,7 @@
 """Serving: bundles of exported policies, their runtimes and supervisors; it knows no simulator."""
 
 from bwalloc.allocate.limits import Limits
+from bwalloc.allocate.limits_file import read_limits
 from bwalloc.serve.agents import agents_for, find_agent, list_agents
 from bwalloc.serve.bundle import Bundle, load_bundle, write_bundle
 from bwalloc.serve.clock import Clock, ReplayClock, SystemClock
@@ -22,5 +23,6 @@ __all__ = [
     "find_agent",
     "list_agents",
     "load_bundle",
+    "read_limits",
     "write_bundle",
 ]

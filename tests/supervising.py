@@ -1,0 +1,122 @@
+"""Supervisors under test: clocks that stand still, policies that misbehave, telemetry in a row."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+
+import numpy as np
+from wide import START, measured
+
+from bwalloc.allocate.limits import violations
+from bwalloc.serve import load_bundle
+from bwalloc.serve.runtime import Proposal
+
+
+class HandClock:
+    """Both clocks go only when they are told to."""
+
+    def __init__(self, now=START):
+        self.day, self.seconds = now, 1000.0
+
+    def utc(self):
+        return self.day
+
+    def monotonic(self):
+        return self.seconds
+
+    def follow(self, interval_end):
+        del interval_end
+
+    def go(self, seconds):
+        self.day += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+    def jump(self, seconds):
+        """Only the time of day moves."""
+        self.day += timedelta(seconds=seconds)
+
+
+@cache
+def agent():
+    return load_bundle("metro-inference")
+
+
+def bound(network, limits=None, *, clock=None, policy=None, **options):
+    """A supervisor over the shipped agent; `policy` replaces what its runtime answers."""
+    options.setdefault("runtime", "numpy")
+    made = agent().bind(network, limits, clock=clock or HandClock(), **options)
+    if policy is not None:
+        behave(made, policy)
+    return made
+
+
+def behave(supervisor, policy):
+    """Let `policy(given)` answer in the place of the runtime: rates or a `Proposal`."""
+    core = supervisor._core
+
+    class Runtime:
+        name = "test"
+
+        def __call__(self, given):
+            answer = policy(given)
+            return answer if isinstance(answer, Proposal) else Proposal(answer)
+
+    core.active = replace(core.active, runtime=Runtime())
+
+
+def as_before(supervisor):
+    """What the runtime of a supervisor answers now, as a policy."""
+    runtime = supervisor._core.active.runtime
+    return lambda given: runtime(given)
+
+
+class Loop:
+    """A controller: each turn an interval ends, its telemetry comes, a decision is taken."""
+
+    def __init__(self, supervisor, *, load=0.5, seed=0, start=START):
+        self.supervisor, self.network = supervisor, supervisor.network
+        self.clock = supervisor._core.clock
+        self.load, self.seed, self.start, self.interval = load, seed, start, 0
+
+    def telemetry(self, **changes):
+        """Of the interval that has just ended."""
+        return measured(
+            self.network, self.interval, seed=self.seed, load=self.load, start=self.start, **changes
+        )
+
+    def turn(self, change=None, **changes):
+        """One interval; `change` makes of its telemetry what comes in its place."""
+        self.interval += 1
+        self.clock.go(self.network.interval_s)
+        record = self.telemetry(**changes)
+        return self.supervisor.decide(record if change is None else change(record))
+
+    def turns(self, count, **changes):
+        return [self.turn(**changes) for _ in range(count)]
+
+
+def broken(network, decision, capacity_gbps, limits=None):
+    """Limits that a decision breaks."""
+    capacity = np.asarray(capacity_gbps, float)[:, None]
+    return int(violations(network, decision.rates_gbps[:, :, None], capacity, limits)[0])
+
+
+def words(decision):
+    return [reason.partition(":")[0] for reason in decision.reasons]
+
+
+class Gate:
+    """A policy that waits until it is let go, then answers as `inner` does."""
+
+    def __init__(self, inner):
+        self.inner, self.asked, self.open = inner, threading.Event(), threading.Event()
+        self.calls = 0
+
+    def __call__(self, given):
+        self.calls += 1
+        self.asked.set()
+        assert self.open.wait(30)
+        return self.inner(given)
