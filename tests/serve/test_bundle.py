@@ -2,9 +2,12 @@
 
 import json
 import os
+from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from policies import MADE, decisions, manifest_of, parts_of, random_policy, write_agent
 
 from bwalloc.errors import BundleError, UnknownNameError
@@ -12,6 +15,7 @@ from bwalloc.scenario import draw_world, load_scenario
 from bwalloc.serve import ReplayClock, agents, load_bundle, write_bundle
 from bwalloc.serve import manifest as part
 from bwalloc.serve.golden import decide_plainly, difference, golden_bytes
+from bwalloc.serve.parts import write_parts
 from bwalloc.sim import Episodes, Simulator
 from bwalloc.sim.telemetry import telemetry_of
 from bwalloc.tensors import tensors_from_bytes, tensors_to_bytes
@@ -332,6 +336,44 @@ def test_empty_arrays_do_not_hide_a_size_that_fills_the_memory(tmp_path, scenari
 
 def golden_of(scenario):
     return tensors_from_bytes(parts_of(scenario, random_policy(scenario))[part.GOLDEN], "here")
+
+
+SPOILT = st.lists(
+    st.tuples(
+        st.integers(0, 1500), st.integers(0, 12), st.text('0123456789{}[]",:-e', max_size=12)
+    ),
+    min_size=1,
+    max_size=3,
+)
+"""Where, how many bytes go, and what takes their place; mostly in the text at the head of a part."""
+
+
+@cache
+def sound():
+    scenario = load_scenario("tiny-edge", {"time.intervals": 40})
+    policy = random_policy(scenario)
+    return scenario, policy, parts_of(scenario, policy)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from([part.GOLDEN, part.WEIGHTS, part.ARCHITECTURE, part.MANIFEST]), SPOILT)
+def test_parts_with_the_right_hash_are_refused_or_sound(tmp_path_factory, name, changes):
+    """Whoever has no key to fear can list the hash of anything."""
+    scenario, policy, parts = sound()
+    data = parts.get(name) or manifest_of(scenario, policy, parts).to_bytes()
+    for at, gone, new in changes:
+        data = data[:at] + new.encode() + data[at + gone :]
+    whole = {**parts, name: data}
+    if name != part.MANIFEST:
+        whole[part.MANIFEST] = manifest_of(scenario, policy, whole).to_bytes()
+    folder = tmp_path_factory.mktemp("spoilt") / "agent"
+    write_parts(folder, whole)
+    try:
+        found = load_bundle(folder)
+    except BundleError as error:
+        assert str(error).startswith(str(folder))  # noqa: PT017 - the message, where there is one
+        return
+    assert whole[name] in (found.head, found.parts.get(name))
 
 
 @pytest.mark.filterwarnings("error")
