@@ -48,6 +48,17 @@ class ValueLaw:
         """Mean value of a Gbit where everything that arrives is served."""
         return (self.value_usd_per_gbit * self.piece_share).sum(1)
 
+    def on_wire(self, factor: Float[np.ndarray, " demands"]) -> ValueLaw:
+        """The law of the same work where each Gbit of it takes `factor` Gbit on the wire."""
+        return ValueLaw(
+            value_usd_per_gbit=self.value_usd_per_gbit / factor[:, None],
+            value_until=self.value_until,
+            expiry_usd_per_gbit=self.expiry_usd_per_gbit / factor,
+            late_usd_per_gbit_s=self.late_usd_per_gbit_s / factor,
+            settle_usd_per_gbit=self.settle_usd_per_gbit / factor,
+            churn_usd_per_gbps=self.churn_usd_per_gbps,
+        )
+
     @property
     def is_curved(self) -> np.ndarray:
         """Which demands are paid by the share served in the substep they arrive in; (demands,)."""

@@ -83,18 +83,21 @@ def explicit_path(
         msg = f"{where}: crosses a site twice."
         raise TopologyError(msg)
     filters = _filters(demands, row)
-    path = tuple(_hop(topology, a, b, where) for a, b in pairwise(sites))
+    path = tuple(_hop(topology, a, b, filters, where) for a, b in pairwise(sites))
     _check_filters(topology, path, sites, filters, where)
     return path
 
 
-def _hop(topology: Topology, a: str, b: str, where: str) -> int:
+def _hop(topology: Topology, a: str, b: str, filters: Filters, where: str) -> int:
+    """The shortest link from `a` to `b`, of those that are encrypted as needed if any is."""
     links, site = topology.links, topology.sites.name.index
     rows = np.flatnonzero((links.source == site(a)) & (links.target == site(b)))
     if not len(rows):
         reach = [topology.sites.name[t] for t in links.target[links.source == site(a)]]
         msg = f"{where}: there is no link from '{a}' to '{b}'; '{a}' reaches {', '.join(reach)}."
         raise TopologyError(msg)
+    fit = [row for row in rows if filters.allows_link(links.encryption[row])]
+    rows = np.array(fit, np.int64) if fit else rows
     return int(rows[np.argmin(links.delay_ms[rows])])
 
 

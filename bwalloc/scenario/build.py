@@ -14,6 +14,7 @@ import numpy as np
 from bwalloc.errors import ScenarioError, TopologyError, WorkloadError, nearest
 from bwalloc.money import CreditLaw
 from bwalloc.network import Network
+from bwalloc.network.privacy import wire_factor
 from bwalloc.network.routing import route
 from bwalloc.scenario.build_demands import (
     build_demands,
@@ -94,7 +95,8 @@ def build_scenario(
         )
         churn = env.money.churn_usd_per_gbps
         of_row = [streams[index] if index >= 0 else None for index in followed]
-        law = build_value_law(economics, of_row, churn)
+        wire = wire_factor(topology.links, demands, tunnels)
+        law = build_value_law(economics, of_row, churn).on_wire(wire)
         groups = build_groups(env, demands, where)
         has_jobs = np.array([name in JOBS for name in demands.traffic_class])
         workload = build_workload(env, topology, rows, streams, followed, entropy)

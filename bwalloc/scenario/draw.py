@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from bwalloc.errors import ScenarioError, unknown_name
+from bwalloc.network.privacy import wire_factor
 from bwalloc.scenario.draw_jobs import draw_jobs
 from bwalloc.scenario.failures import draw_events
 from bwalloc.scenario.outages import Outages, capacities_under
@@ -224,9 +225,13 @@ def _blocks(steps: int, columns: int) -> list[slice]:
 
 
 def _apply(shift: Shift, scenario: Scenario, gbit: np.ndarray, jobs: np.ndarray | None) -> None:
-    """Scale demand, and silence a class, in place."""
+    """Scale demand, silence a class, and add what encryption adds on the wire, in place."""
     parts = [gbit] if jobs is None else [gbit, jobs.transpose(0, 2, 1)]
+    network = scenario.network
+    wire = wire_factor(network.links, network.demands, network.tunnels).astype(np.float32)
     for part in parts:
+        if (wire != 1.0).any():
+            part *= wire
         if shift.demand_factor != 1.0:
             part *= np.float32(shift.demand_factor)
         if shift.absent_class is not None:
