@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.allocate.bound import bound_usd_per_h
+from bwalloc.allocate.decode import Ask, Decoder
 from bwalloc.allocate.horizon import clock_of, refusal_usd_per_gbit, units_of
 from bwalloc.allocate.plan_model import ChunkPlan
 from bwalloc.scenario.outages import known_gbps
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bwalloc.allocate.horizon import Units
+    from bwalloc.network import Network
     from bwalloc.observe import Readings
     from bwalloc.scenario import Scenario, World
 
@@ -128,9 +130,11 @@ def _filled(scenario: Scenario, rates: np.ndarray, world: World) -> np.ndarray:
 class ClairvoyantRule:
     """Plays plans, one per column; knows what no controller can know."""
 
-    def __init__(self, plans: Sequence[Plan]) -> None:
-        """Stack the plans of the episodes, in their order."""
+    def __init__(self, plans: Sequence[Plan], network: Network | None = None) -> None:
+        """Stack the plans of the episodes, in their order; the floors of `network` come first."""
         self.rates = np.stack([plan.rates_gbps for plan in plans], -1)
+        has_floors = network is not None and network.demands.floor_gbps.any()
+        self.decoder = Decoder(network) if network is not None and has_floors else None
         self.interval = 0
 
     def reset(self, batch: int) -> None:
@@ -140,15 +144,20 @@ class ClairvoyantRule:
 
     def decide(self, readings: Readings) -> np.ndarray:
         """The planned rates of the next interval."""
-        rates = self.rates[self.interval, :, :, : readings.offered_gbps.shape[1]]
+        planned = self.rates[self.interval, :, :, : readings.offered_gbps.shape[1]]
+        rates = np.ascontiguousarray(planned)
         self.interval += 1
-        return np.ascontiguousarray(rates)
+        if self.decoder is None:
+            return rates
+        want = rates.sum(1)
+        return self.decoder(Ask(want, want + LEAST_WEIGHT, rates, want), readings.capacity_gbps)
 
 
 CHUNK = 3
 MOST_COLUMNS = 60_000
 """Of an LP whose work waits for long: HiGHS takes 1 to 30 s for it."""
 TINY = 1e-9
+LEAST_WEIGHT = np.float32(1e-3)
 FILL_ROUNDS = 3
 MOST = 1e3
 """Largest factor by which one round scales a rate up."""

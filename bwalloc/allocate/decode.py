@@ -12,6 +12,7 @@ from bwalloc.allocate.sharing import TINY, share_once
 from bwalloc.arrays import Array, Incidence, like, positive
 
 if TYPE_CHECKING:
+    from bwalloc.allocate.reserve import Reserve
     from bwalloc.network import Network
 
 ROUNDS = 6
@@ -44,10 +45,27 @@ class Ask:
 
 
 class Decoder:
-    """`decode` for one network; holds only indices, so it can be shared."""
+    """`decode` for one network; it can be shared.
 
-    def __init__(self, network: Network, *, compiled: bool | None = None) -> None:
-        """Prepare the incidence of tunnels and links; `compiled=None` uses numba if installed."""
+    Where a network promises rates, they are reserved first, and decoded is what is asked for
+    beyond them on what is left: so every allocator keeps its floors while they fit together.
+    """
+
+    def __init__(
+        self, network: Network, *, compiled: bool | None = None, keeps_floors: bool = True
+    ) -> None:
+        """Prepare the incidence of tunnels and links.
+
+        Args:
+            network: what is decided for.
+            compiled: use the compiled twin; None uses numba if it is installed.
+            keeps_floors: reserve the floors of the network.
+        """
+        self.reserve: Reserve | None = None
+        if keeps_floors and network.demands.floor_gbps.any():
+            from bwalloc.allocate.reserve import reserve_of  # which decodes floors
+
+            self.reserve = reserve_of(network)
         self.compiled = find_spec("numba") is not None if compiled is None else compiled
         self.shape = network.tunnels.exists.shape
         self.exists = network.tunnels.exists[:, :, None].astype("float32")
@@ -57,12 +75,22 @@ class Decoder:
     def over(cls, paths: Incidence, exists: Array) -> Decoder:
         """A decoder, not compiled, of the tunnels of `paths`; `exists` is (demands, tunnels)."""
         decoder = cls.__new__(cls)
-        decoder.compiled, decoder.shape = False, exists.shape
+        decoder.compiled, decoder.shape, decoder.reserve = False, exists.shape, None
         decoder.exists, decoder.paths = exists[:, :, None], paths
         return decoder
 
     def __call__(self, ask: Ask, capacity_gbps: Array) -> Array:
         """Feasible rates, (demands, tunnels, B), for `capacity_gbps` of (links, B)."""
+        if self.reserve is None:
+            return self._decoded(ask, capacity_gbps)
+        reserved = self.reserve.rates_gbps(capacity_gbps)
+        room = positive(capacity_gbps - self.paths.total(self._flat(reserved)))
+        want = positive(ask.want_gbps - reserved.sum(1))
+        rest = Ask(want, ask.weight, ask.split, ask.spare_weight)
+        return reserved + self._decoded(rest, room)
+
+    def _decoded(self, ask: Ask, capacity_gbps: Array) -> Array:
+        """The rounds, without floors."""
         split = self._normalised(ask.split)
         if self.compiled and isinstance(split, np.ndarray):
             return self._compiled(ask, split, capacity_gbps)

@@ -25,7 +25,7 @@ class FloorPlan:
         """Hold the floors, (demands,)."""
         self.network = network
         self.floors_gbps = floors_gbps
-        self.decoder = Decoder(network)
+        self.decoder = Decoder(network, keeps_floors=False)
         self._made: tuple[np.ndarray, np.ndarray, bool] | None = None
 
     def __call__(self, room_gbps: np.ndarray) -> tuple[np.ndarray, bool]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bwalloc.errors import DecisionError, LimitsError, nearest
+from bwalloc.network.privacy import private_tunnels
 
 if TYPE_CHECKING:
     from bwalloc.network import Network
@@ -163,9 +164,10 @@ def violations(
 ) -> np.ndarray:
     """How many limits each decision breaks, (B,): links overloaded and rates off the tunnels.
 
-    Residency and encryption are kept by construction: tunnels that break them do not exist, so a
-    rate on one counts here. A rate that is negative or not finite counts too. With `limits`, so do
-    tenants above their cap, and demands below their floor if all floors fit together.
+    A tunnel that leaves the regions of its demand, or crosses a link without the encryption it
+    asks for, is none. A rate that is negative or not finite counts too, and so does a demand below
+    its floor if all floors fit together. With `limits`, floors may be higher, and tenants above
+    their cap count.
 
     Args:
         network: whose tunnels and links.
@@ -181,7 +183,7 @@ def violations(
         msg = f"Rates of shape {rates_gbps.shape[:2]} for {expected} (demands, tunnels)."
         raise DecisionError(msg)
     unsound = ~np.isfinite(rates_gbps) | (rates_gbps < 0)
-    stray = (rates_gbps > 0) & ~network.tunnels.exists[:, :, None]
+    stray = (rates_gbps > 0) & ~private_tunnels(network)[:, :, None]
     sound = np.where(unsound, 0, rates_gbps).astype(np.float64)
     flat = sound.reshape(-1, rates_gbps.shape[2])
     load = np.zeros((network.n_links + 1, flat.shape[1]))
@@ -189,7 +191,7 @@ def violations(
     over = load[:-1] > capacity_gbps * (1 + TOLERANCE) + TOLERANCE
     broken = (unsound | stray).sum((0, 1)) + over.sum(0)
     if limits is None:
-        return broken
+        return broken + _broken_floors(network, sound.sum(1), capacity_gbps)
     return broken + _broken_promises(network, sound.sum(1), capacity_gbps, limits)
 
 
@@ -198,6 +200,20 @@ def floors_of(network: Network, limits: Limits) -> np.ndarray:
     given = [limits.floors_gbps.get(name, 0.0) for name in network.demands.name]
     own = np.asarray(network.demands.floor_gbps, np.float64)
     return np.maximum(own, np.array(given, np.float64))
+
+
+def _broken_floors(
+    network: Network, total_gbps: np.ndarray, capacity_gbps: np.ndarray
+) -> np.ndarray | int:
+    """Demands below a floor of the network that could be kept, (B,)."""
+    if not network.demands.floor_gbps.any():
+        return 0
+    from bwalloc.allocate.floors import MET  # which needs `decode`, and this does not
+    from bwalloc.allocate.reserve import reserve_of
+
+    reserve = reserve_of(network)
+    due = 0.0 if reserve is None else reserve.due_gbps(capacity_gbps)
+    return (total_gbps < due * (1 - 2 * MET)).sum(0)
 
 
 def _broken_promises(

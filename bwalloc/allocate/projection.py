@@ -60,7 +60,7 @@ class Projection:
             mine = np.where(tunnel_tenant >= 0, links + tunnel_tenant, pad)
             hops = np.concatenate([np.where(hops == links, pad, hops), mine], 1)
         self.paths = Incidence(hops, links + len(self._caps))
-        self.decoder = Decoder(network)
+        self.decoder = Decoder(network, keeps_floors=False)
         self._plans: dict[bytes, FloorPlan] = {}
 
     def __call__(

@@ -61,6 +61,7 @@ class StrictPriority:
         """Rank the demands by value per Gbit, in half-decade steps."""
         self.network = context.network
         self.decoder = Decoder(context.network)
+        self.further = Decoder(context.network, keeps_floors=False)
         self.over = context.by_class("over", 1.5)
         level = np.round(2 * np.log10(np.maximum(context.value_usd_per_gbit[:, 0], 1e-9)))
         self.levels = [np.flatnonzero(level == value) for value in np.unique(level)[::-1]]
@@ -75,13 +76,19 @@ class StrictPriority:
         room, rates = readings.capacity_gbps, split * 0
         for number, rows in enumerate(self.levels):
             mine = want * 0
-            mine[rows] = want[rows]
+            mine[rows] = want[rows] if number == 0 else _missing(want, rates)[rows]
             last = number == len(self.levels) - 1
-            granted = self.decoder(Ask(mine, mine + FLOOR_GBPS, split, want * last), room)
+            decoder = self.further if number else self.decoder
+            granted = decoder(Ask(mine, mine + FLOOR_GBPS, split, want * last), room)
             rates = rates + granted
             used = self.decoder.paths.total(granted.reshape(-1, granted.shape[2]))
             room = np.maximum(room - used, np.float32(0))
         return rates
+
+
+def _missing(want: np.ndarray, rates: np.ndarray) -> np.ndarray:
+    """What a demand wants beyond its floor, which came with the first level, (demands, B)."""
+    return np.maximum(want - rates.sum(1), np.float32(0))
 
 
 class Autoscale:

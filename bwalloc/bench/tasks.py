@@ -162,12 +162,12 @@ def run_clairvoyant(setting: Setting, plans: Sequence[Plan]) -> Played:
     from bwalloc.allocate.clairvoyant import ClairvoyantRule
 
     by_seed = dict(zip(setting.seeds, plans, strict=True))
-    return joined(
-        [
-            play(batch.scenario, ClairvoyantRule([by_seed[s] for s in batch.seeds]), batch.worlds)
-            for batch in batches_of(setting)
-        ]
-    )
+    parts: list[Played] = []
+    for batch in batches_of(setting):
+        plans_of_batch = [by_seed[seed] for seed in batch.seeds]
+        rule = ClairvoyantRule(plans_of_batch, batch.scenario.network)
+        parts.append(play(batch.scenario, rule, batch.worlds))
+    return joined(parts)
 
 
 def borrowing_everywhere(scenario: Scenario) -> Scenario:

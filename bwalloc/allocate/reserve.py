@@ -1,0 +1,73 @@
+"""What the floors of a network take before anybody else: the one place where they are kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bwalloc.allocate.floors import FloorPlan
+from bwalloc.arrays import Array, like, namespace
+
+if TYPE_CHECKING:
+    from bwalloc.network import Network
+
+KEPT = 256
+"""Capacities whose reserve is remembered: failures leave few."""
+NETWORKS = 8
+
+
+class Reserve:
+    """Rates that give every demand its floor, under any capacities; each is worked out once.
+
+    Floors that do not fit together are waived: what there is is shared out in proportion.
+    """
+
+    def __init__(self, network: Network) -> None:
+        """Read the floors."""
+        self.floors_gbps = np.asarray(network.demands.floor_gbps, np.float64)
+        self._plan = FloorPlan(network, self.floors_gbps)
+        self._known: OrderedDict[bytes, tuple[np.ndarray, bool]] = OrderedDict()
+
+    def rates_gbps(self, capacity_gbps: Array) -> Array:
+        """Reserved rates, (demands, tunnels, B), under capacities (links, B)."""
+        columns = [self._reserved(column)[0] for column in _columns(capacity_gbps)]
+        return like(np.stack(columns, 2), capacity_gbps)
+
+    def due_gbps(self, capacity_gbps: np.ndarray) -> np.ndarray:
+        """Floors that can be kept together under capacities, else 0, (demands, B)."""
+        whole = [self._reserved(column)[1] for column in _columns(capacity_gbps)]
+        return self.floors_gbps[:, None] * np.array(whole)
+
+    def _reserved(self, capacity: np.ndarray) -> tuple[np.ndarray, bool]:
+        key = capacity.tobytes()
+        if key not in self._known:
+            rates, is_whole = self._plan(capacity)
+            self._known[key] = rates.astype(np.float32), is_whole
+            while len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        self._known.move_to_end(key)
+        return self._known[key]
+
+
+def _columns(capacity_gbps: Array) -> np.ndarray:
+    """Capacities on NumPy, one row per column of the batch."""
+    if namespace(capacity_gbps) is not np:
+        capacity_gbps = capacity_gbps.detach().cpu().numpy()
+    return np.ascontiguousarray(np.asarray(capacity_gbps).T, np.float32)
+
+
+_RESERVES: list[tuple[Network, Reserve]] = []
+
+
+def reserve_of(network: Network) -> Reserve | None:
+    """The reserve of a network, None where it has no floors; the last few networks are known."""
+    if not np.any(network.demands.floor_gbps):
+        return None
+    for known, reserve in _RESERVES:
+        if known is network:
+            return reserve
+    _RESERVES.append((network, Reserve(network)))
+    del _RESERVES[:-NETWORKS]
+    return _RESERVES[-1][1]
