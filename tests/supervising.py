@@ -11,15 +11,18 @@ import numpy as np
 from wide import START, measured
 
 from bwalloc.allocate.limits import violations
+from bwalloc.money import net_usd
+from bwalloc.scenario import draw_world
 from bwalloc.serve import load_bundle
 from bwalloc.serve.runtime import Proposal
+from bwalloc.sim import Episodes, Simulator, telemetry_of
 
 
 class HandClock:
     """Both clocks go only when they are told to."""
 
     def __init__(self, now=START):
-        self.day, self.seconds = now, 1000.0
+        self.day, self.seconds, self.truth = now, 1000.0, now
 
     def utc(self):
         return self.day
@@ -32,10 +35,11 @@ class HandClock:
 
     def go(self, seconds):
         self.day += timedelta(seconds=seconds)
+        self.truth += timedelta(seconds=seconds)
         self.seconds += seconds
 
     def jump(self, seconds):
-        """Only the time of day moves."""
+        """Only this machine's time of day moves; `truth` is that of everybody else."""
         self.day += timedelta(seconds=seconds)
 
 
@@ -120,3 +124,43 @@ class Gate:
         self.asked.set()
         assert self.open.wait(30)
         return self.inner(given)
+
+
+class Played:
+    """A simulated network under a supervisor, telemetry and time of day as they come.
+
+    `served_gbit` is what got through, `net_usd` what it was worth less all costs; `broken` counts limits broken against the true capacities of
+    the telemetry, before anybody spoilt it.
+    """
+
+    def __init__(self, scenario, supervisor, *, seed=0):
+        self.scenario, self.supervisor, self.seed = scenario, supervisor, seed
+        self.clock = supervisor._core.clock
+        self.decisions, self.served_gbit, self.net_usd, self.broken = [], 0.0, 0.0, 0
+
+    def run(self, intervals, spoil=None, before=None):
+        """`spoil(interval, record)` makes what comes in the place of a record."""
+        scenario, network = self.scenario, self.scenario.network
+        simulator = Simulator(scenario)
+        episodes = Episodes([draw_world(scenario, "test", self.seed)])
+        state = simulator.start(1)
+        readings = simulator.first_readings(state, episodes)
+        for interval in range(intervals):
+            if before is not None:
+                before(interval, self)
+            self.clock.go(network.interval_s)
+            record = replace(telemetry_of(network, readings), interval_end=self.clock.truth)
+            came = record if spoil is None else spoil(interval, record)
+            decision = self.supervisor.decide(came)
+            self.decisions.append(decision)
+            self.broken += broken(network, decision, readings.capacity_gbps[:, 0])
+            rates = decision.rates_gbps[:, :, None].astype(np.float32)
+            step = simulator.step(state, rates, episodes)
+            state, readings = step.state, step.readings
+            self.served_gbit += float(step.flows.served_gbit.sum())
+            self.net_usd += float(net_usd(step.terms)[0])
+        return self
+
+    @property
+    def sources(self):
+        return [decision.source for decision in self.decisions]

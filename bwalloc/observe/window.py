@@ -61,8 +61,8 @@ class Window:
         """
         made = Window(self.length, compiled=self.compiled)
         made.pushes, is_new = self.pushes, rows < 0
-        made._rows = self._rows[:, rows]
-        made._ordered = None if self._ordered is None else self._ordered[:, rows]
+        made._rows = self._rows.take(rows, 1)
+        made._ordered = None if self._ordered is None else self._ordered.take(rows, 1)
         for kept in (made._rows, made._ordered):
             if kept is not None:
                 kept[:, is_new] = readings.offered_gbps[is_new]

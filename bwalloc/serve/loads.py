@@ -56,6 +56,7 @@ class Loads:
         self.offered_gbps = self.static_gbps.copy()
         self.measured_s = np.full(demands, -np.inf)
         self.trailing_gbps = np.full(demands, np.nan)
+        self._level_before = self.trailing_gbps
         self._shifted_s: float | None = None
 
     def inherit(self, other: Loads, rows: np.ndarray) -> None:
@@ -63,6 +64,7 @@ class Loads:
         kept = rows >= 0
         for name in ("offered_gbps", "measured_s", "trailing_gbps"):
             getattr(self, name)[kept] = getattr(other, name)[rows[kept]]
+        self._level_before = np.full_like(self.trailing_gbps, np.nan)
 
     def read(
         self, record: DemandTelemetry, now_s: float
@@ -100,32 +102,52 @@ class Loads:
         if said and good * 2 < said:
             text = f"{said - good} of {said} loads are negative or absurd"
             raise AbsurdLoadsError(reason("telemetry-load-unit", text))
-        both = is_measured & (offered > 0) & (self.trailing_gbps > 0)
-        if both.sum() < FEWEST:
-            return
-        ratio = offered[both] / self.trailing_gbps[both]
-        if max((ratio > SHIFT).mean(), (ratio < 1 / SHIFT).mean()) < SHIFTED:
+        ratio = _ratios(offered, self.trailing_gbps)
+        if not _is_shifted(ratio):
             self._shifted_s = None
+            return
+        before = _ratios(offered, self._level_before)
+        if len(before) >= FEWEST and not _is_shifted(before):
+            self._accept(self._level_before)  # back where it was before
             return
         if self._shifted_s is None:
             self._shifted_s = now_s
-        if now_s - self._shifted_s < self.times.last_good_s:
+        if good < said or now_s - self._shifted_s < self.times.last_good_s:
             text = f"all loads moved {float(np.median(ratio)):.2g}-fold at once"
             raise AbsurdLoadsError(reason("telemetry-load-unit", text))
-        self._shifted_s, self.trailing_gbps[:] = None, np.nan  # it stayed: it is the new level
+        self._accept(np.full_like(offered, np.nan))  # it stayed, and it is possible
+
+    def _accept(self, trailing_gbps: np.ndarray) -> None:
+        """Take another level for the one that holds."""
+        self._level_before, self.trailing_gbps = self.trailing_gbps, trailing_gbps
+        self._shifted_s = None
 
     def _remember(self, offered: np.ndarray, is_measured: np.ndarray, now_s: float) -> None:
         trailing = self.trailing_gbps
         mean = np.where(np.isnan(trailing), offered, MEMORY * trailing + (1 - MEMORY) * offered)
+        # Silence says nothing of a unit: a night without load must not make a wrong one of day.
+        self.trailing_gbps = np.where(is_measured & (offered > 0), mean, trailing)
         if is_measured.all():
-            self.offered_gbps, self.trailing_gbps = offered, mean
+            self.offered_gbps = offered
             self.measured_s[:] = now_s
             return
-        self.trailing_gbps = np.where(is_measured, mean, trailing)
         self.measured_s[is_measured] = now_s
         held = now_s - self.measured_s <= self.times.last_good_s
         kept = np.where(held, self.offered_gbps, self.static_gbps)
         self.offered_gbps = np.where(is_measured, offered, kept)
+
+
+def _ratios(offered: np.ndarray, trailing: np.ndarray) -> np.ndarray:
+    """Loads over their trailing means, of the demands that have both."""
+    both = (offered > 0) & (trailing > 0) & np.isfinite(offered)
+    return offered[both] / trailing[both]
+
+
+def _is_shifted(ratio: np.ndarray) -> bool:
+    """Whether nearly all loads moved by a factor that only a wrong unit has."""
+    if len(ratio) < FEWEST:
+        return False
+    return bool(max((ratio > SHIFT).mean(), (ratio < 1 / SHIFT).mean()) >= SHIFTED)
 
 
 def _mended(

@@ -79,7 +79,9 @@ def _carried(source: PolicySession, rows: np.ndarray, readings: Readings) -> Mem
     """What features remember, for other demands; see `PolicySession.inherit`."""
     corrected, is_new = source.corrected, rows < 0
     memory, observer = corrected.memory, corrected.observer
-    means, square, excess = memory.means[:, rows], memory.square[rows], memory.excess[rows]
+    means, square, excess = (
+        memory.means.take(rows, 1), memory.square.take(rows, 0), memory.excess.take(rows, 0)
+    )  # fmt: skip
     for place, span in enumerate(SPANS):
         weight = observer.weight(memory.seen, 1.0 - 1.0 / span)
         means[place, is_new] = readings.offered_gbps[is_new] * weight
