@@ -345,7 +345,7 @@ SPOILT = st.lists(
     min_size=1,
     max_size=3,
 )
-"""Where, how many bytes go, and what takes their place; mostly in the text at the head of a part."""
+"""Where, how many bytes go, and what takes their place; mostly at the head of a part."""
 
 
 @cache
