@@ -14,7 +14,7 @@ from bwalloc.scenario.draw_jobs import draw_jobs
 from bwalloc.scenario.failures import draw_events
 from bwalloc.scenario.outages import Outages, capacities_under
 from bwalloc.scenario.scenario import SPLITS
-from bwalloc.scenario.trace import replay, trace_of
+from bwalloc.scenario.trace import replay, replay_background, trace_of
 from bwalloc.scenario.workload import Part, Shift
 from bwalloc.scenario.world import World
 from bwalloc.workloads import (
@@ -29,6 +29,7 @@ from bwalloc.workloads import (
 from bwalloc.workloads.clock import Clock
 from bwalloc.workloads.columns import as_slice
 from bwalloc.workloads.memory import keep_freed_memory
+from bwalloc.workloads.rates import replay_intensity
 from bwalloc.workloads.requests import draw_intensity
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ def _traffic(
     for name, parts, draw in _own_law(workload):
         for part in parts:
             gbit[:, as_slice(part.rows)] = draw(rng[name], part.spec, clock)
+    _fill_background(gbit, workload, rng["background"], clock, split)
     jobs = draw_jobs(scenario, rng, start_h, intensity)
     _apply(shift, scenario, gbit, jobs)
     return gbit.reshape(timing.intervals, timing.substeps, -1), jobs
@@ -176,7 +178,11 @@ def _fill_requests(
     workload = scenario.workload
     if workload.requests is None:
         return None
-    intensity = draw_intensity(rng["requests"], _shifted(workload.requests, shift), clock)
+    spec, rates = _shifted(workload.requests, shift), workload.traces.requests
+    if rates is None:
+        intensity = draw_intensity(rng["requests"], spec, clock)
+    else:
+        intensity = replay_intensity(rng["requests"], spec, clock, rates, split)
     offsets_seed = int(rng["requests"].integers(1 << 62))
     for name, parts, draw in _request_driven(workload):
         is_traced = trace_of(workload.traces, name) is not None
@@ -191,10 +197,24 @@ def _fill_requests(
     return intensity
 
 
+def _fill_background(
+    gbit: np.ndarray, workload: Workload, rng: np.random.Generator, clock: Clock, split: str
+) -> None:
+    """Write the arrivals of background traffic, drawn or of replayed matrices."""
+    offset_seed = None
+    if workload.traces.background is not None:
+        offset_seed = int(rng.integers(1 << 62))
+    for part in workload.background:
+        rows = as_slice(part.rows)
+        if offset_seed is None:
+            gbit[:, rows] = background.draw(rng, part.spec, clock)
+        else:
+            gbit[:, rows] = replay_background(workload, part, clock, split, offset_seed)
+
+
 def _own_law(workload: Workload) -> list[tuple[str, tuple[Part[Any], ...], DrawPart]]:
     return [
         ("video_uplink", workload.video_uplink, video_uplink.draw),
-        ("background", workload.background, background.draw),
         ("train_sync", workload.train_sync, train_sync.draw),
         ("restore", workload.restore, checkpoint.draw_restores),
         ("data_feed", workload.data_feed, data_feed.draw),

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from bwalloc.workloads.data_feed import DataFeedSpec
     from bwalloc.workloads.inference import InferenceSpec
     from bwalloc.workloads.kv_transfer import KvTransferSpec
+    from bwalloc.workloads.matrices import MatrixSeries
     from bwalloc.workloads.model_push import ColdStartSpec, ModelPushSpec
+    from bwalloc.workloads.rates import RateSeries
     from bwalloc.workloads.requests import RequestSpec
     from bwalloc.workloads.traces import RequestTrace
     from bwalloc.workloads.train_sync import TrainSyncSpec
@@ -56,10 +58,17 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """Traces by class; that of `inference` drives `kv_transfer` too unless it has its own."""
+    """Traces by class; that of `inference` drives `kv_transfer` too unless it has its own.
+
+    `requests` are the rates of all services, `background` matrices; `pairs` say which of their
+    pairs each demand follows, -1 where it follows none.
+    """
 
     inference: RequestTrace | None = None
     kv_transfer: RequestTrace | None = None
+    requests: RateSeries | None = None
+    background: MatrixSeries | None = None
+    pairs: Int[np.ndarray, " demands"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

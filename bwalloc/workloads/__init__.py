@@ -32,7 +32,10 @@ from bwalloc.workloads.columns import Column
 from bwalloc.workloads.data_feed import DataFeedSpec
 from bwalloc.workloads.inference import InferenceSpec
 from bwalloc.workloads.kv_transfer import BYTES_PER_TOKEN, KvTransferSpec, scale_for_gbps
+from bwalloc.workloads.matrices import MatrixSeries, replay_matrices
+from bwalloc.workloads.matrix_files import read_matrices
 from bwalloc.workloads.model_push import ColdStartSpec, ModelPushSpec
+from bwalloc.workloads.rates import RATE_COLUMNS, RateSeries, read_rates, replay_intensity
 from bwalloc.workloads.replay import (
     SEGMENTS,
     InputStatistics,
@@ -53,6 +56,7 @@ __all__ = [
     "BURSTS",
     "BYTES_PER_TOKEN",
     "ECONOMICS",
+    "RATE_COLUMNS",
     "SEASONS",
     "SEGMENTS",
     "TRAFFIC_CLASSES",
@@ -69,7 +73,9 @@ __all__ = [
     "InputStatistics",
     "Jobs",
     "KvTransferSpec",
+    "MatrixSeries",
     "ModelPushSpec",
+    "RateSeries",
     "ReplayedRequests",
     "RequestSpec",
     "RequestTrace",
@@ -89,7 +95,11 @@ __all__ = [
     "kv_transfer_arrivals",
     "model_push",
     "presets",
+    "read_matrices",
+    "read_rates",
     "read_request_trace",
+    "replay_intensity",
+    "replay_matrices",
     "replay_requests",
     "scale_for_gbps",
     "traffic_class",

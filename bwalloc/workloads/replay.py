@@ -80,7 +80,7 @@ def replay_requests(
         UnknownNameError: If there is no such split.
         TraceError: If the segment holds no request.
     """
-    start_s, end_s = _segment(trace, split)
+    start_s, end_s = segment_of(split, trace.duration_s)
     length_s = end_s - start_s
     factors = as_column(scale, np.size(scale))
     offsets_s = rng.uniform(0.0, length_s, factors.size)
@@ -156,12 +156,16 @@ def _total_gbit(trace: RequestTrace, spec: InferenceSpec | KvTransferSpec) -> fl
     return float(kv_transfer_arrivals(spec, played).sum())
 
 
-def _segment(trace: RequestTrace, split: str) -> tuple[float, float]:
-    """Start and end of a split's segment, in seconds."""
+def segment_of(split: str, duration_s: float) -> tuple[float, float]:
+    """Start and end in seconds of the segment that a split plays.
+
+    Raises:
+        UnknownNameError: If there is no such split.
+    """
     if split not in SEGMENTS:
         raise unknown_name(kind="split", name=split, known=SEGMENTS, remedy="Use one of them.")
     begin, end = SEGMENTS[split]
-    return begin * trace.duration_s, end * trace.duration_s
+    return begin * duration_s, end * duration_s
 
 
 def _rows_of(trace: RequestTrace, start_s: float, end_s: float, split: str) -> np.ndarray:
