@@ -12,6 +12,7 @@ from bwalloc.allocate.floors import MET, FloorPlan
 from bwalloc.allocate.limits import Limits, floors_of
 from bwalloc.allocate.rule import wide_split
 from bwalloc.arrays import Incidence
+from bwalloc.network.privacy import private_tunnels
 
 if TYPE_CHECKING:
     from bwalloc.network import Network
@@ -43,14 +44,14 @@ class Held:
 class Projection:
     """Holds rates to the limits of one network; rates that keep them come back bit by bit.
 
-    In this order, the first winning: capacity of links, what an operator fixed, floors, caps of
-    tenants, largest step, least change.
+    In this order, the first winning: tunnels that exist and keep residency and encryption, capacity
+    of links, what an operator fixed, floors, caps of tenants, largest step, least change.
     """
 
     def __init__(self, network: Network, limits: Limits) -> None:
         """Collect the floors and the caps; a cap is one more link that a tenant's tunnels cross."""
         self.network, self.limits = network, limits
-        self.exists = network.tunnels.exists
+        self.exists = private_tunnels(network)
         self.floors_gbps = floors_of(network, limits)
         tenants, self._caps = _capped(network, limits)
         hops, links = network.flat_hops, network.n_links

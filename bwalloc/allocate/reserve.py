@@ -68,6 +68,7 @@ def reserve_of(network: Network) -> Reserve | None:
     for known, reserve in _RESERVES:
         if known is network:
             return reserve
-    _RESERVES.append((network, Reserve(network)))
+    made = Reserve(network)
+    _RESERVES.append((network, made))
     del _RESERVES[:-NETWORKS]
-    return _RESERVES[-1][1]
+    return made

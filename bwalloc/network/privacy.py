@@ -34,9 +34,10 @@ def private_tunnels(network: Network) -> Bool[np.ndarray, "demands tunnels"]:
     for known, mask in _KNOWN:
         if known is network:
             return mask
-    _KNOWN.append((network, _checked(network)))
+    mask = _checked(network)
+    _KNOWN.append((network, mask))
     del _KNOWN[:-NETWORKS]
-    return _KNOWN[-1][1]
+    return mask
 
 
 def _checked(network: Network) -> np.ndarray:

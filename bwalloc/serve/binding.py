@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.allocate.limits import Limits, Times
+from bwalloc.errors import TopologyError
+from bwalloc.network.privacy import private_tunnels
 from bwalloc.serve.fallback import MaxMinRates, static_rates
 from bwalloc.serve.guard import Guard
 from bwalloc.serve.intake import Intake, Receiver
@@ -57,7 +59,12 @@ class Binding:
     """Reads telemetry of one network, holds decisions to its limits, and knows the last ones."""
 
     def __init__(self, network: Network, limits: Limits, clock: Clock) -> None:
-        """Prepare all rungs of the ladder; each is tried once, so that none fails later."""
+        """Prepare all rungs of the ladder; each is tried once, so that none fails later.
+
+        Raises:
+            TopologyError: A demand has no tunnel.
+        """
+        check_tunnels(network)
         self.network, self.limits = network, limits
         self.times = Times.of(limits, network.interval_s)
         self.hash = network_hash(network)
@@ -126,6 +133,34 @@ class Binding:
             LinkStatus(name, room > 0, room, plan, flow, share)
             for name, room, plan, flow, share in zip(*columns, strict=True)
         )
+
+
+def check_tunnels(network: Network) -> None:
+    """Refuse what no policy can decide for.
+
+    Raises:
+        TopologyError: There are no demands, one of them has no tunnel, or one has a tunnel that its
+            residency or encryption forbids.
+    """
+    has_tunnel = network.tunnels.exists.any(1)
+    if not has_tunnel.size:
+        msg = f"Network '{network.name}' has no demands: there is nothing to decide."
+        raise TopologyError(msg)
+    if not has_tunnel.all():
+        name = network.demands.name[int(np.argmin(has_tunnel))]
+        msg = (
+            f"Demand '{name}' of network '{network.name}' has no tunnel "
+            f"({int((~has_tunnel).sum())} have none); leave it out of the network it is bound to."
+        )
+        raise TopologyError(msg)
+    forbidden = (network.tunnels.exists & ~private_tunnels(network)).any(1)
+    if forbidden.any():
+        name = network.demands.name[int(np.argmax(forbidden))]
+        msg = (
+            f"Demand '{name}' of network '{network.name}' has a tunnel that leaves its regions, or "
+            "crosses a link without its encryption; routing makes no such tunnel, take it out."
+        )
+        raise TopologyError(msg)
 
 
 def network_hash(network: Network) -> str:

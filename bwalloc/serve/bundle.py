@@ -102,6 +102,7 @@ class Bundle:
 
         Raises:
             LimitsError: The limits name what the network has not.
+            TopologyError: A demand of the network has no tunnel.
             BundleError: The runtime cannot run the bundle, or decides otherwise than it should.
         """
         from bwalloc.serve.supervisor import Supervisor

@@ -38,7 +38,7 @@ def static_rates(network: Network, limits: Limits) -> np.ndarray:
     Demands named in `limits.static_gbps` get that rate first, as far as links as built carry it;
     the others share what is left in equal parts (max-min), whatever they may want.
     """
-    decoder = Decoder(network)
+    decoder = Decoder(network, keeps_floors=False)  # the guard sees to floors
     capacity = np.asarray(network.links.capacity_gbps, np.float32)[:, None]
     names = network.demands.name
     given = np.array([limits.static_gbps.get(name, 0.0) for name in names], np.float32)[:, None]

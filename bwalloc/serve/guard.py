@@ -26,7 +26,7 @@ class Guard:
     def __init__(self, network: Network, limits: Limits) -> None:
         """Bind."""
         self.projection = Projection(network, limits)
-        self._exists = network.tunnels.exists
+        self._exists = self.projection.exists
 
     def fault(self, rates_gbps: np.ndarray) -> str | None:
         """Why an answer is no answer, as a reason; None if it is one."""

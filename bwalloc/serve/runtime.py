@@ -55,28 +55,40 @@ class NumpyRuntime:
 
     def __init__(self, bundle: Bundle, network: Network) -> None:
         """Prepare for one network: the incidence is sorted once."""
-        self.policy = bundle.policy
-        self.graph = Graph.of(network)
-        self.correction = Correction(bundle.policy.tuned.get("action", {}))
-        self.decoder = Decoder(network)
+        self._policy, self._graph = bundle.policy, Graph.of(network)
+        self._decoded = _Decoded(bundle, network)
 
     def __call__(self, given: Given) -> Proposal:
         """Rates, float32; this kind of policy orders nothing."""
-        policy = self.policy
+        weights, graph = self._policy.weights, self._graph
         features = {kind: given[kind] for kind in FEATURES}
-        embedding = embed(policy.weights, features, self.graph, policy.architecture)
-        action = act(policy.weights, embedding, self.graph)
+        embedding = embed(weights, features, graph, self._policy.architecture)
+        return self._decoded(given, act(weights, embedding, graph))
+
+
+class _Decoded:
+    """What `decode` makes of an action on one network, floors reserved."""
+
+    def __init__(self, bundle: Bundle, network: Network) -> None:
+        self._correction = Correction(bundle.policy.tuned.get("action", {}))
+        self._decoder = Decoder(network)
+
+    def __call__(self, given: Given, action: np.ndarray) -> Proposal:
         ask = Ask(*(given[name] for name in ASKED))
-        rates = self.decoder(self.correction(ask, action), given["capacity_gbps"])
+        rates = self._decoder(self._correction(ask, action), given["capacity_gbps"])
         return Proposal(rates[:, :, 0])
 
 
 class OnnxRuntime:
-    """The exported graph under onnxruntime, one thread, memory given back after large decisions."""
+    """The exported graph under onnxruntime, one thread, memory given back after large decisions.
+
+    The graph knows no floors. Where the network has some, the action is taken from it and `decode`
+    reserves them, as in training; else everything comes from the graph.
+    """
 
     name = "onnx"
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, network: Network) -> None:
         """Load the graph, and decide the golden vectors with it.
 
         Raises:
@@ -85,11 +97,16 @@ class OnnxRuntime:
         where = f"{bundle.path}/{ONNX}"
         self._session = _session(bundle.parts[ONNX], where)
         self._check_golden(bundle, where)
+        self._decoded = _Decoded(bundle, network) if network.demands.floor_gbps.any() else None
 
     def __call__(self, given: Given) -> Proposal:
         """Rates, float32; this kind of policy orders nothing."""
-        inputs = {name: given[name] for name in INPUTS}
-        return Proposal(self._session.run(["rates_gbps"], inputs)[0][:, :, 0])
+        if self._decoded is not None:
+            return self._decoded(given, self._run("action", given))
+        return Proposal(self._run("rates_gbps", given)[:, :, 0])
+
+    def _run(self, output: str, given: Given) -> np.ndarray:
+        return self._session.run([output], {name: given[name] for name in INPUTS})[0]
 
     def _check_golden(self, bundle: Bundle, where: str) -> None:
         stored = golden_decisions(bundle.parts[GOLDEN], f"{bundle.path}/{GOLDEN}")
@@ -98,8 +115,8 @@ class OnnxRuntime:
                 name: values if name == "hops" else values[..., column : column + 1]
                 for name, values in stored.items()
             }
-            rates, widest = self(one).rates_gbps, one["capacity_gbps"].max()
-            found = float(np.abs(rates - one["rates_gbps"][:, :, 0]).max() / widest)
+            rates, widest = self._run("rates_gbps", one), one["capacity_gbps"].max()
+            found = float(np.abs(rates - one["rates_gbps"]).max() / widest)
             if not found <= TOLERANCE:
                 msg = (
                     f"{where}: onnxruntime decides otherwise than the exported policy did "
@@ -129,7 +146,7 @@ def make_runtime(
     runtimes: list[Runtime] = []
     has_graph = find_spec("onnxruntime") is not None and bool(bundle.parts[ONNX])
     if wanted == "onnx" or (wanted == "auto" and has_graph):
-        runtimes.append(OnnxRuntime(bundle))
+        runtimes.append(OnnxRuntime(bundle, network))
     if wanted != "onnx":
         runtimes.append(NumpyRuntime(bundle, network))
     taken = {runtime.name: _milliseconds(runtime, example) for runtime in runtimes}

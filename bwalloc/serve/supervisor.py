@@ -113,6 +113,9 @@ class Supervisor:
         History of demands that stay is kept by name, as are rates of those whose tunnels cross the
         links they did. Where the length of an interval changes, all history is forgotten. Limits of
         demands that are gone lie idle.
+
+        Raises:
+            TopologyError: A demand has no tunnel; the network before stays.
         """
         core = self._core
         with self._changing:

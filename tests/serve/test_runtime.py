@@ -28,7 +28,7 @@ FIRST = np.zeros(1, np.int64)
 def difference(network):
     """Of the two runtimes over a few intervals, as a share of the widest link."""
     session = PolicySession(network, agent().policy)
-    runtimes = OnnxRuntime(agent()), NumpyRuntime(agent(), network)
+    runtimes = OnnxRuntime(agent(), network), NumpyRuntime(agent(), network)
     reader, rates = bound(network, clock=ReplayClock())._core.binding.receiver, None
     rates, worst = np.zeros(network.tunnels.exists.shape, np.float32), 0.0
     for interval in range(1, 5):
@@ -44,6 +44,11 @@ def difference(network):
 def test_onnxruntime_and_numpy_answer_alike(demands, links):
     pytest.importorskip("onnxruntime")
     assert difference(wide(demands, links)) <= TOLERANCE
+
+
+def test_they_answer_alike_where_the_network_has_floors():
+    pytest.importorskip("onnxruntime")
+    assert difference(wide(30, 12, floors=0.3)) <= TOLERANCE
 
 
 @pytest.mark.slow
@@ -135,9 +140,8 @@ def test_a_graph_that_decides_otherwise_is_refused(monkeypatch):
     network, example = wide(2, 2), None
 
     class Other(OnnxRuntime):
-        def __call__(self, given):
-            answer = super().__call__(given)
-            return replace(answer, rates_gbps=answer.rates_gbps * 1.001)
+        def _run(self, output, given):
+            return super()._run(output, given) * 1.001
 
     monkeypatch.setattr("bwalloc.serve.runtime.OnnxRuntime", Other)
     with pytest.raises(BundleError, match=r"policy\.onnx: onnxruntime decides otherwise"):
