@@ -103,7 +103,7 @@ def video_uplink_spec(
     """Cameras, more of them at a larger site."""
     cameras = _each(columns, lambda c: _said(c, "cameras") * c.scale)
     mbps = _each(columns, lambda c: _said(c, "wanted_mbps"))
-    return VideoUplinkSpec(names, cameras, mbps, **shared)
+    return VideoUplinkSpec(names, cameras, mbps, utc_offset_h=_zone(columns), **shared)
 
 
 def background_spec(

@@ -165,6 +165,7 @@ SHARED = (
     "cv",
     "tau_s",
     "event_duty",
+    "event_duty_night",
     "event_mean_s",
     "event_factor",
     "ladder_top_mbps",

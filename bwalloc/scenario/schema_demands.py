@@ -6,7 +6,16 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from bwalloc.scenario.fields import NO_TEXT, Amount, Count, NonNegative, Positive, Section, Share
+from bwalloc.scenario.fields import (
+    LATER,
+    NO_TEXT,
+    Amount,
+    Count,
+    NonNegative,
+    Positive,
+    Section,
+    Share,
+)
 from bwalloc.scenario.schema_requests import Season
 
 Overhead = Annotated[float, Field(ge=1, le=2), NO_TEXT]
@@ -67,6 +76,7 @@ class VideoUplinkDemand(EndsSection):
     event_mean_s: Positive = 60.0
     event_factor: Positive = 2.0
     ladder_top_mbps: Positive = 8.0
+    event_duty_night: Annotated[Share | None, LATER] = None
     overhead: Overhead = 1.0
 
 

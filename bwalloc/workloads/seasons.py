@@ -11,7 +11,7 @@ import numpy as np
 from bwalloc.workloads.columns import Column, as_column
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
 
     from bwalloc.workloads.clock import Clock
 
@@ -33,7 +33,8 @@ _BY_HOUR = {
 _HARMONICS = {"b2b": (0.14, 19.0, 0.05, 0.4), "consumer": (0.23, 17.1, 0.20, 9.8)}
 # Venus, Monday first. The other shapes have no measured weekday.
 _BY_DAY = {"office": (1.02, 1.11, 1.27, 1.20, 0.95, 0.68, 0.77)}
-_NIGHT_H = (22, 6)
+NIGHT_H = (22, 6)
+"""Local hours at which the night begins and ends."""
 
 SEASONS = ("flat", *_BY_HOUR, *_HARMONICS, "night")
 """Known seasons: `flat`, measured shapes, harmonics, and a `night` window (22:00 to 06:00)."""
@@ -50,7 +51,7 @@ def _week(name: str) -> Float[np.ndarray, " 168"]:
         day = np.array([float(cell) for cell in _BY_HOUR[name].split()])
     elif name == "night":
         hours = np.arange(24)
-        day = ((hours >= _NIGHT_H[0]) | (hours < _NIGHT_H[1])).astype(np.float64)
+        day = ((hours >= NIGHT_H[0]) | (hours < NIGHT_H[1])).astype(np.float64)
     else:
         day = np.ones(24)
     week = np.outer(_BY_DAY.get(name, (1.0,) * 7), day).ravel()
@@ -76,6 +77,12 @@ def season_factors(
         if name != "flat":
             factors[:, columns] = _path(name, offset, clock)[:, None]
     return factors
+
+
+def is_night(utc_offset_h: Column, clock: Clock, columns: int) -> Bool[np.ndarray, "steps columns"]:
+    """Whether it is night (`NIGHT_H`) at each column's place at the start of each step."""
+    hours = clock.local_hours(as_column(utc_offset_h, columns)) % 24.0
+    return (hours >= NIGHT_H[0]) | (hours < NIGHT_H[1])
 
 
 def _path(name: str, offset_h: float, clock: Clock) -> Float[np.ndarray, " steps"]:

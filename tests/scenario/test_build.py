@@ -114,3 +114,11 @@ def test_shipped_plans_are_those_of_the_shipped_environments(name):
     plan = f"{load_scenario(name).digest[:16]}-test-0.npz"
 
     assert (find(name).parent / "plans" / plan).is_file()
+
+
+def test_cameras_may_have_a_night():
+    key = "demands.video_uplink-up.event_duty_night"
+    (part,) = load_scenario("metro-inference", {key: 0.05}).workload.video_uplink
+
+    assert 0.05 == part.spec.event_duty_night
+    assert METRO.digest != load_scenario("metro-inference", {key: 0.05}).digest

@@ -92,3 +92,24 @@ def test_background_wanders_as_much_as_it_says():
     spec = BackgroundSpec(NAMES, 1.0)
     days = background.draw(np.random.default_rng(0), spec, Clock(24 * 60, 3600.0))
     assert days.std() / days.mean() == pytest.approx(0.22, rel=0.15)
+
+
+def test_cameras_see_fewer_events_at_night():
+    """A fifth of the day and a twentieth of the night: the rate doubles in events."""
+    spec = VideoUplinkSpec(
+        NAMES, event_duty_night=0.05, cv=0.0, utc_offset_h=(0.0,) * 20 + (12.0,) * 20
+    )
+    gbit = video_uplink.draw(np.random.default_rng(0), spec, Clock(4 * 3600, 1.0, 23.0))
+    happens = gbit > gbit.min() * 1.5
+
+    assert happens[:, :20].mean() == pytest.approx(0.05, abs=0.02)
+    assert happens[:, 20:].mean() == pytest.approx(0.2, abs=0.03)
+
+
+def test_a_night_like_the_day_leaves_the_draw_as_it_is():
+    spec = VideoUplinkSpec(NAMES)
+    night = VideoUplinkSpec(NAMES, event_duty_night=0.05)
+    noon = Clock(3600, 1.0, 12.0)
+    drawn = [video_uplink.draw(np.random.default_rng(1), each, noon) for each in (spec, night)]
+
+    np.testing.assert_array_equal(*drawn)
