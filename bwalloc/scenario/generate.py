@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.errors import ScenarioError, nearest, unknown_name
+from bwalloc.scenario.economics import variety_of
 from bwalloc.scenario.generate_demands import EDGES, draw_demands, draw_services
 from bwalloc.scenario.generate_network import draw_sites, draw_spans, most_links
 from bwalloc.scenario.provision import provisioned
@@ -126,6 +127,7 @@ def _check_prototype(section: DemandSection, place: str) -> None:
     if ends == {"from": "cloud-*", "to": "cloud-*"}:
         msg = f"{place}.from: got 'cloud-*' at both ends, expected 'edge-*' at one of them."
         raise ScenarioError(msg)
-    if getattr(section, "mean_gbps", 0.0) is None:
+    is_rare = variety_of(section) == "model_push/cold_start"
+    if getattr(section, "mean_gbps", 0.0) is None and not is_rare:
         msg = f"{place}.mean_gbps: is missing; spans are made as wide as it."
         raise ScenarioError(msg)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EDGES = "edge-*"
 """How a prototype says that its end is each edge site."""
-AMOUNTS = ("mean_gbps", "cameras")
+AMOUNTS = ("mean_gbps", "cameras", "model_gb")
 """What a demand is multiplied by: the first that its class has."""
 
 
@@ -80,7 +80,7 @@ def _sections(
 
 def _scaled(prototype: DemandSection, factor: float) -> dict[str, Any]:
     for amount in AMOUNTS:
-        if hasattr(prototype, amount):
+        if getattr(prototype, amount, None) is not None:
             return {amount: float(f"{getattr(prototype, amount) * factor:.4g}")}
     return {}
 

@@ -234,3 +234,82 @@ def test_new_classes_leave_the_draws_of_the_others_as_they_are(tmp_path):
     np.testing.assert_array_equal(worlds[0].arrivals_gbit, worlds[1].arrivals_gbit[..., :count])
     np.testing.assert_array_equal(worlds[0].jobs_gbit, worlds[1].jobs_gbit[:, :count])
     assert worlds[1].arrivals_gbit[..., count:].sum() > 0
+
+
+DRAWN = """
+[demands.sync]
+class = "train_sync"
+from = "edge-*"
+to = "edge-*"
+mean_gbps = 1.0
+steps_per_round = 10
+
+[demands.restore]
+class = "checkpoint"
+direction = "restore"
+from = "cloud-*"
+to = "edge-*"
+mean_gbps = 0.2
+failure_factor = 1e5
+
+[demands.save]
+class = "checkpoint"
+from = "edge-*"
+to = "cloud-*"
+mean_gbps = 1.0
+
+[demands.feed]
+class = "data_feed"
+from = "cloud-*"
+to = "edge-*"
+mean_gbps = 1.0
+
+[demands.push]
+class = "model_push"
+from = "cloud-*"
+to = "edge-*"
+mean_gbps = 0.2
+releases_per_day = 48.0
+
+[demands.start]
+class = "model_push"
+event = "cold_start"
+from = "cloud-*"
+to = "edge-*"
+
+[groups.job]
+members = "sync/*"
+gpus = 64
+gpu_hour_usd = 2.5
+"""
+
+
+def test_drawn_networks_may_have_every_class(tmp_path):
+    from bwalloc.scenario import find, load_template
+
+    path = tmp_path / "drawn.toml"
+    path.write_text(find("random-edge").read_text() + DRAWN)
+    template = load_template(path, {"random.sizes.demands": 200, "intervals": 40})
+    for seed in range(3):
+        scenario = template.scenario("train", seed)
+        world = draw_world(scenario, "train", seed)
+        (sync,) = scenario.workload.train_sync
+        sends = world.arrivals_gbit.reshape(400, -1)[:, sync.rows] > 0
+
+        assert set(NEW) <= set(scenario.network.demands.classes)
+        assert (sends == sends[:, :1]).all()
+        assert sends.any()
+        assert 0 == scenario.network.groups.member[sync.rows].max()
+
+
+def test_a_prototype_without_a_mean_is_refused_where_networks_are_drawn(tmp_path):
+    from bwalloc.scenario import find, load_template
+
+    path = tmp_path / "drawn.toml"
+    text = DRAWN.replace(
+        '"train_sync"\nfrom = "edge-*"\nto = "edge-*"\nmean_gbps = 1.0',
+        '"train_sync"\nfrom = "edge-*"\nto = "edge-*"',
+    )
+    path.write_text(find("random-edge").read_text() + text)
+    with pytest.raises(ScenarioError, match=r"demands.sync.mean_gbps: is missing"):
+        load_template(path)
