@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from bwalloc.gym.page.markdown import code, number, plain, table
+from bwalloc.scenario.economics import KNOWN, variety_of
 from bwalloc.workloads import TRAFFIC_CLASSES
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ def sources(subject: Subject) -> str:
     said = [[code(key), plain(text)] for key, text in _texts(file, ())]
     lead = "Every group of numbers in the file, and who says so:"
     parts = [f"{lead}\n\n{table(['key', 'source'], said)}"]
+    kinds = dict.fromkeys(variety_of(section) for section in subject.file.demands.values())
+    varieties = [name for name in kinds if name not in TRAFFIC_CLASSES]
     defaults = [
         [code(f"{name}.{field}"), plain(text)]
-        for name in subject.rows_by_class
-        for field, text in TRAFFIC_CLASSES[name].sources.items()
+        for name in (*subject.rows_by_class, *varieties)
+        for field, text in KNOWN[name].sources.items()
         if getattr(subject.file.classes.get(name), field, None) is None
         and not text.endswith(SILENT)
     ]

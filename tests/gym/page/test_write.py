@@ -6,6 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from gymnasium.spaces.utils import flatten
+from training_env import training_file
 
 import bwalloc
 from bwalloc.gym.page import page_of
@@ -99,3 +100,10 @@ def test_an_environment_without_extras_has_a_page(tmp_path):
 
     assert 'gymnasium.make("bwalloc/CloudEdge-v1", env="mine.toml")' in page
     assert "its `ood` split is empty" in page
+
+
+def test_varieties_of_a_class_name_their_sources(tmp_path):
+    page = page_of(training_file(tmp_path))
+
+    assert "| `checkpoint/restore.value_usd_per_gbit` | derived: 512 GPUs" in page
+    assert "| `model_push/cold_start.late_usd_per_gbit_s` | derived: the same requests" in page
