@@ -56,13 +56,15 @@ class Freshness:
             self._set(wall, self.clock.monotonic())
             return Judged(age_s, self._faults(age_s, end, self.newest), ())
         remarks = (reason("clock-jump", f"{jump_s:+.1f} s"),)
+        by_own_s = (own - end).total_seconds()
+        if end == self.newest:  # known already: no jump makes it young again
+            return Judged(by_own_s, self._faults(by_own_s, end, None), remarks)
         newest = self.newest if jump_s > 0 else None  # time began again
         faults = self._faults(age_s, end, newest)
         if not faults:
             self._set(wall, self.clock.monotonic())
             self.newest = newest
             return Judged(age_s, (), remarks)
-        by_own_s = (own - end).total_seconds()
         if not self._faults(by_own_s, end, self.newest):
             return Judged(by_own_s, (), remarks)
         return Judged(age_s, faults, remarks)
