@@ -1,11 +1,14 @@
 import math
+import re
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import pytest
 
 from bwalloc.errors import UnknownNameError
 from bwalloc.workloads import ECONOMICS, TRAFFIC_CLASSES, VARIETIES, traffic_class
 
+MODEL = Path(__file__).parents[2] / "docs" / "model.md"
 ALL = [*TRAFFIC_CLASSES.values(), *VARIETIES.values()]
 
 
@@ -64,6 +67,24 @@ def test_the_catalogue_cannot_be_changed():
 @pytest.mark.parametrize("each", VARIETIES.values(), ids=lambda each: each.id)
 def test_what_gpus_or_requests_wait_for_outweighs_bulk(each):
     assert each.value_usd_per_gbit[0] > 10 * TRAFFIC_CLASSES["bulk_ingest"].value_usd_per_gbit[0]
+
+
+@pytest.mark.parametrize("each", ALL, ids=lambda each: each.id)
+def test_the_page_of_the_model_tells_deadline_and_worth(each):
+    (row,) = [
+        line for line in MODEL.read_text().splitlines() if line.startswith(f"| `{each.id}` |")
+    ]
+    _, _, _, deadline, worth, besides, _ = (cell.strip() for cell in row.split("|"))
+    value = [f"{worth:g}" for worth in each.value_usd_per_gbit]
+
+    expected = "none" if math.isinf(each.deadline_s) else f"{each.deadline_s:g} s"
+    assert deadline in ("its own", expected)
+    assert {float(value[0]), float(value[-1])} <= numbers(worth) | numbers(besides)
+    assert not each.late_usd_per_gbit_s or each.late_usd_per_gbit_s in numbers(besides)
+
+
+def numbers(text):
+    return {float(number) for number in re.findall(r"\d[\d.]*(?:e-\d+)?", text)}
 
 
 def test_an_unknown_class_is_refused_with_the_closest():
