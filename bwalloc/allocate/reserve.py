@@ -21,14 +21,15 @@ NETWORKS = 8
 class Reserve:
     """Rates that give every demand its floor, under any capacities; each is worked out once.
 
-    Floors that do not fit together are waived: what there is is shared out in proportion.
+    A demand whose tunnels are all down has no floor for itself. The floors of the others are waived
+    where they do not fit together: what there is is shared out in proportion.
     """
 
     def __init__(self, network: Network) -> None:
         """Read the floors."""
+        self.network = network
         self.floors_gbps = np.asarray(network.demands.floor_gbps, np.float64)
-        self._plan = FloorPlan(network, self.floors_gbps)
-        self._known: OrderedDict[bytes, tuple[np.ndarray, bool]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[np.ndarray, np.ndarray]] = OrderedDict()
 
     def rates_gbps(self, capacity_gbps: Array) -> Array:
         """Reserved rates, (demands, tunnels, B), under capacities (links, B)."""
@@ -37,18 +38,24 @@ class Reserve:
 
     def due_gbps(self, capacity_gbps: np.ndarray) -> np.ndarray:
         """Floors that can be kept together under capacities, else 0, (demands, B)."""
-        whole = [self._reserved(column)[1] for column in _columns(capacity_gbps)]
-        return self.floors_gbps[:, None] * np.array(whole)
+        return np.stack([self._reserved(column)[1] for column in _columns(capacity_gbps)], 1)
 
-    def _reserved(self, capacity: np.ndarray) -> tuple[np.ndarray, bool]:
+    def _reserved(self, capacity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         key = capacity.tobytes()
         if key not in self._known:
-            rates, is_whole = self._plan(capacity)
-            self._known[key] = rates.astype(np.float32), is_whole
+            floors = np.where(self._has_way(capacity), self.floors_gbps, 0.0)
+            rates, is_whole = FloorPlan(self.network, floors)(capacity)
+            self._known[key] = rates.astype(np.float32), floors * is_whole
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)
         return self._known[key]
+
+    def _has_way(self, capacity: np.ndarray) -> np.ndarray:
+        """Which demands have a tunnel that is up, (demands,)."""
+        tunnels = self.network.tunnels
+        is_up = np.append(capacity > 0, [True])[tunnels.hops].all(2)
+        return np.asarray((is_up & tunnels.exists).any(1))
 
 
 def _columns(capacity_gbps: Array) -> np.ndarray:

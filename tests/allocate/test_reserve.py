@@ -93,6 +93,14 @@ def test_floors_fit_wherever_any_split_over_tunnels_lets_them():
     assert [6.0, 2.0] == pytest.approx(decoded(network, [6, 2]), rel=1e-3)
 
 
+def test_a_demand_that_is_cut_off_waives_no_floor_but_its_own():
+    network = one_core([3, 3]).network
+    capacity = np.array([[50.0, 0.0], [50.0, 50.0], [10.0, 10.0]])
+
+    assert [[3, 0], [3, 3]] == reserve_of(network).due_gbps(capacity).tolist()
+    assert [1, 1] == violations(network, np.array([[[3, 0]], [[2, 2]]], float), capacity).tolist()
+
+
 def test_networks_without_floors_have_no_reserve():
     network = star(n_sites=2, per_site=1).network
 
