@@ -148,8 +148,7 @@ def train_sync_spec(
         np.array(gbit),
         job=_jobs(columns),
         round_s=round_s,
-        mean_run_s=_said(columns[0], "mean_run_s"),
-        **_law(columns, "jitter_sigma", "straggler_share", "straggler_sigma", "active_share"),
+        **_law(columns, *train_sync.CLOCK[1:]),
     )
 
 

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from bwalloc.workloads.clock import Clock
 
 GBIT_PER_BILLION_BYTES = 8.0
-CLOCK = ("round_s", "jitter_sigma", "straggler_share", "straggler_sigma", "active_share")
+CLOCK = (
+    "round_s",
+    "jitter_sigma",
+    "straggler_share",
+    "straggler_sigma",
+    "active_share",
+    "mean_run_s",
+)
 """Numbers that the demands of a job must share."""
 
 
@@ -67,7 +74,7 @@ class TrainSyncSpec:
     straggler_share: Column = 0.1
     straggler_sigma: Column = 0.3
     active_share: Column = 1.0
-    mean_run_s: float = 235_000.0
+    mean_run_s: Column = 235_000.0
 
     def __post_init__(self) -> None:
         n = len(self.demands)
@@ -98,12 +105,12 @@ def draw(
     volume, gbit = as_column(spec.gbit, n), np.zeros((clock.steps, n), np.float32)
     for child, (job, rows) in zip(rng.spawn(len(jobs)), jobs.items(), strict=True):
         law = {name: of_job(name, getattr(spec, name), job, rows, n) for name in CLOCK}
-        gbit[:, rows] = np.outer(_rounds(child, law, spec.mean_run_s, clock), volume[rows])
+        gbit[:, rows] = np.outer(_rounds(child, law, clock), volume[rows])
     return gbit
 
 
 def _rounds(
-    rng: np.random.Generator, law: dict[str, float], mean_run_s: float, clock: Clock
+    rng: np.random.Generator, law: dict[str, float], clock: Clock
 ) -> Float[np.ndarray, " steps"]:
     """How many rounds of one job start in each step."""
     rounds, runs = rng.spawn(2)
@@ -117,5 +124,5 @@ def _rounds(
     times_s, _ = renewals_s(rounds, clock.duration_s, law["round_s"], lengths)
     starts = counts_by_step(times_s, clock)
     if law["active_share"] < 1.0:
-        starts *= on_off(runs, clock, law["active_share"], mean_run_s, 1)[:, 0]
+        starts *= on_off(runs, clock, law["active_share"], law["mean_run_s"], 1)[:, 0]
     return starts

@@ -139,3 +139,24 @@ def test_a_member_that_gets_nothing_stalls_the_group_for_good(backend):
     seconds, _ = play(scenario, world, [10.0, 0.0], backend)
 
     np.testing.assert_allclose([10] * 8, seconds, atol=1e-2)
+
+
+def test_gradients_tell_which_member_ends_the_stall():
+    """63 Gbit at 8 Gbit/s take 63 / 8 s: a Gbit/s more saves 63 / 8**2 s, at the quick one none."""
+    torch = pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
+    scenario = job(2, grace_s=0.0)
+    world = bursts(scenario, (0, slice(None), 63.0))
+    simulator, episodes = Simulator(scenario, compiled=False), Episodes([world])
+    state, now = simulator.start(1), np.array([0])
+    tensors = [torch.as_tensor(getattr(state, name)) for name in state.__slots__]
+    load = episodes.load(now)
+    rates = torch.tensor([[[8.0]], [[20.0]]], requires_grad=True)
+    step = simulator.advance(
+        type(state)(*tensors), rates, type(load)(torch.as_tensor(load.arrivals_gbit), None),
+        torch.as_tensor(episodes.capacity_gbps(now)), torch.as_tensor(episodes.start_h),
+    )  # fmt: skip
+    step.flows.stalled_s.sum().backward()
+
+    assert 63 / 8 == pytest.approx(step.flows.stalled_s[0, 0].item(), abs=1e-3)
+    assert -63 / 8**2 == pytest.approx(float(rates.grad[0, 0, 0]), rel=0.01)
+    assert 0 == pytest.approx(float(rates.grad[1, 0, 0]), abs=1e-6)
