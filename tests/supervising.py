@@ -129,8 +129,8 @@ class Gate:
 class Played:
     """A simulated network under a supervisor, telemetry and time of day as they come.
 
-    `served_gbit` is what got through, `net_usd` what it was worth less all costs; `broken` counts limits broken against the true capacities of
-    the telemetry, before anybody spoilt it.
+    `served_gbit` is what got through, `net_usd` what it was worth less all costs; `broken` counts
+    limits broken against the true capacities, before anybody spoilt the telemetry.
     """
 
     def __init__(self, scenario, supervisor, *, seed=0):

@@ -1,6 +1,7 @@
 """The audit log: one JSON line for each decision and each word of an operator, only ever appended.
 
-It holds aggregates: no demand and no rate of a tenant stands in it.
+It holds aggregates: no demand and no rate of a tenant stands in it, but for what an operator said
+of a tenant.
 """
 
 from __future__ import annotations

@@ -261,6 +261,14 @@ class Supervisor:
         """The state now; does not wait for a decision in progress."""
         return report(self._core)
 
+    def __enter__(self) -> Supervisor:
+        """Itself; it is closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
     def close(self) -> None:
         """End the threads and the log; later decisions are those of the static table."""
         core = self._core
