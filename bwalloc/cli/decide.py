@@ -39,21 +39,15 @@ def run(
         runtime: what computes the decision; auto is the faster of those installed.
         envs: a folder with environments of your own.
     """
-    from bwalloc.serve import ReplayClock, load_bundle
+    from bwalloc.serve import ReplayClock, load_bundle, read_limits
 
     scenario = load_scenario(env, envs=envs)
     given = from_json(Telemetry, _read(telemetry)) if telemetry else None
-    held = None
-    if limits:
-        from bwalloc.allocate.limits import read_limits
-
-        held = read_limits(limits)
+    held = read_limits(limits) if limits else None
     bundle = load_bundle(agent, key=key)
-    supervisor = bundle.bind(scenario.network, held, runtime=runtime, clock=ReplayClock())
-    try:
+    bound = bundle.bind(scenario.network, held, runtime=runtime, clock=ReplayClock())
+    with bound as supervisor:
         decision = supervisor.decide(given or _first_interval(scenario, supervisor))
-    finally:
-        supervisor.close()
     print(readable_json(decision))
 
 

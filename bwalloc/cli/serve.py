@@ -71,20 +71,15 @@ def run(
     """
     with needing("serve"):
         from bwalloc.serve.http import listen
-    from bwalloc.serve import load_bundle
+    from bwalloc.serve import load_bundle, read_limits
 
     check_outputs(audit=audit)
     settings = _settings(access, key)
     scenario = load_scenario(env, envs=envs)
-    held = None
-    if limits:
-        from bwalloc.allocate.limits import read_limits
-
-        held = read_limits(limits)
+    held = read_limits(limits) if limits else None
     listener = listen(settings)
     bundle = load_bundle(agent, key=key)
-    supervisor = bundle.bind(scenario.network, held, runtime=runtime, audit=audit)
-    try:
+    with bundle.bind(scenario.network, held, runtime=runtime, audit=audit) as supervisor:
         if shadow:
             supervisor.shadow(load_bundle(shadow, key=key))
         print(
@@ -93,8 +88,6 @@ def run(
             flush=True,
         )
         return _serve(supervisor, listener, settings)
-    finally:
-        supervisor.close()
 
 
 def _settings(access: Access, key: Path | None) -> Settings:

@@ -168,7 +168,7 @@ function tiles(status) {
   const isLate = !status.is_ready;
   $("tiles").replaceChildren(
     tile("Deployment", String(deployment.deployment), `${deployment.name} ${deployment.version}, ${deployment.runtime}`),
-    tile("Telemetry is", age(status.telemetry_age_s), last ? `interval of ${amount(status.interval_s, 0)} s` : "none came yet", isLate),
+    tile("Age of telemetry", age(status.telemetry_age_s), last ? `interval of ${amount(status.interval_s, 0)} s` : "none came yet", isLate),
     tile("Last decision took", last ? `${amount(1000 * last.seconds, 1)} ms` : "–",
       times.count ? `mean ${amount((1000 * times.total_s) / times.count, 1)} ms of ${times.count}` : "none yet"),
     tile("Bought", `${amount(money.usd_per_h)} $/h`,
