@@ -14,6 +14,7 @@ from bwalloc.allocate import make_rule
 from bwalloc.allocate.limits import violations
 from bwalloc.control import Telemetry, from_json, to_json
 from bwalloc.observe import measured, read_telemetry
+from bwalloc.scenario import draw_world, load_scenario
 from bwalloc.sim import Episodes, Simulator, telemetry_of
 from bwalloc.sim.play import play
 
@@ -104,6 +105,28 @@ def test_a_world_without_events_plays_as_one_that_never_fails():
         np.testing.assert_array_equal(first.state.queued_gbit, second.state.queued_gbit)
         np.testing.assert_array_equal(first.flows.stalled_s, second.flows.stalled_s)
         np.testing.assert_array_equal(first.readings.offered_gbps, second.readings.offered_gbps)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_interval_in_parts_keeps_jobs_deadlines_and_measurements(compiled):
+    """A failure that takes next to nothing changes next to nothing, wherever it strikes."""
+    if compiled:
+        pytest.importorskip("numba", reason="numba comes with bwalloc[fast]")
+    scenario = load_scenario("tiny-edge", {"demands.bulk_ingest-up.mean_gbps": 3.0})
+    world = draw_world(scenario, "train", 1)
+    events = [
+        outage([0, 4], 10.0 * t + t % 10, 10.0 * t + 10 + t % 7, 0.999999) for t in range(1, 120, 2)
+    ]
+    harmed = failing(scenario, world, *events)
+    assert (harmed.outages.since > 0).sum() > 100
+    one, other = (played(scenario, each, 0.8, compiled) for each in (world, harmed))
+    for first, second in zip(one, other, strict=True):
+        np.testing.assert_allclose(first.state.queued_gbit, second.state.queued_gbit, atol=2e-2)
+        for name in ("offered_gbps", "recent_gbps", "peak_gbps", "carried_gbps", "expired_gbit"):
+            np.testing.assert_allclose(
+                getattr(first.readings, name), getattr(second.readings, name), atol=1e-2, rtol=1e-4
+            )
+    assert sum(float(step.flows.expired_gbit.sum()) for step in one) > 10.0
 
 
 EVENTS = st.lists(

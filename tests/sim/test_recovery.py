@@ -54,6 +54,11 @@ def test_service_that_never_comes_back_lasts_until_the_end():
     assert [200.0 - 83.0] == recovery(Follows(), outage([2, 3], 83.0, 500.0))
 
 
+def test_one_good_interval_is_no_recovery():
+    """Struck in second 89, 1.8 of 2 Gbit/s pass, three quarters of all in time; 98 % until 90."""
+    assert [200.0 - 89.0] == recovery(Follows(), outage([2], 89.0, 500.0, share=0.45))
+
+
 def test_a_failure_that_strikes_nobody_is_not_counted():
     assert [] == recovery(Follows(), outage([3], 83.0, 500.0))
     assert [] == recovery(Follows(), outage([2], 33.0, 45.0))  # in the warm-up
