@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.observe import NameIndex
+from bwalloc.serve.freshness import utc_of
 from bwalloc.serve.reasons import reason
 
 if TYPE_CHECKING:
@@ -143,12 +144,20 @@ def under_maintenance(
     begin: datetime,
     end: datetime,
 ) -> tuple[np.ndarray, int]:
-    """Capacities left by windows that fall into an interval, and how many links they touch."""
+    """Capacities left by windows that fall into an interval, and how many links they touch.
+
+    Args:
+        capacity_gbps: without them, (links,).
+        names: of the links.
+        windows: whatever links they are about.
+        begin: of the interval, UTC.
+        end: of the interval, UTC.
+    """
     rows = {name: row for row, name in enumerate(names)}
     left, touched = capacity_gbps.copy(), set[int]()
     for window in windows:
         row = rows.get(window.link)
-        if row is not None and window.start < end and window.end > begin:
+        if row is not None and utc_of(window.start) < end and utc_of(window.end) > begin:
             least = window.capacity_gbps if window.capacity_gbps >= 0 else 0.0
             left[row] = min(left[row], least)
             touched.add(row)
