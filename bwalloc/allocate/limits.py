@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-5
 """Relative overload that float32 sums may show."""
-
-
-def _nothing() -> Mapping[str, float]:
-    return MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -55,9 +50,9 @@ class Limits:
         offered_up_to: so is an offered load beyond this multiple of the demand's widest tunnel.
     """
 
-    floors_gbps: Mapping[str, float] = field(default_factory=_nothing)
-    tenant_gbps: Mapping[str, float] = field(default_factory=_nothing)
-    static_gbps: Mapping[str, float] = field(default_factory=_nothing)
+    floors_gbps: Mapping[str, float] = field(default_factory=dict[str, float])
+    tenant_gbps: Mapping[str, float] = field(default_factory=dict[str, float])
+    static_gbps: Mapping[str, float] = field(default_factory=dict[str, float])
     largest_step_gbps: float = math.inf
     least_change: float = 0.0
     max_usd_per_h: float = math.inf

@@ -8,6 +8,7 @@ from bwalloc.serve.clock import Clock, ReplayClock, SystemClock
 from bwalloc.serve.manifest import Manifest
 from bwalloc.serve.status import SOURCES, Status
 from bwalloc.serve.supervisor import Supervisor
+from bwalloc.serve.views import tenant_view
 
 __all__ = [
     "SOURCES",
@@ -24,5 +25,6 @@ __all__ = [
     "list_agents",
     "load_bundle",
     "read_limits",
+    "tenant_view",
     "write_bundle",
 ]

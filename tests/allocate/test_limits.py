@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+import pickle
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -103,6 +104,14 @@ def test_a_record_that_makes_no_limit_is_refused(given, message):
 def test_limits_of_what_is_not_there_or_cannot_be_are_refused(given, message):
     with pytest.raises(LimitsError, match=message):
         Limits(**given).check_names(wide(10, 4))
+
+
+def test_limits_travel_between_processes_and_into_json():
+    limits = Limits(floors_gbps={"demand-1": 1.0})
+
+    assert limits == pickle.loads(pickle.dumps(limits))
+    assert {"demand-1": 1.0} == asdict(limits)["floors_gbps"]
+    assert {} == asdict(Limits())["tenant_gbps"]
 
 
 def test_times_that_are_left_open_follow_the_interval():

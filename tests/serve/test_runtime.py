@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -154,6 +155,31 @@ def test_a_graph_that_cannot_be_loaded_is_named():
     cut = replace(bundle, parts={**bundle.parts, ONNX: bundle.parts[ONNX][:1000]})
     with pytest.raises(BundleError, match=r"policy\.onnx: onnxruntime cannot load the graph"):
         make_runtime(cut, wide(2, 2), "onnx", None)
+
+
+@pytest.mark.slow
+def test_a_whole_decision_costs_at_most_twice_the_bare_inference():
+    """At 1,000 demands and 100 links: read, features, inference, guard, books."""
+    pytest.importorskip("onnxruntime")
+    network = wide(1_000, 100)
+    mine = bound(network, runtime="onnx", clock=ReplayClock())
+    records = iter([measured(network, interval) for interval in range(1, 50)])
+    whole = _median_s(lambda: mine.decide(next(records)))
+    core = mine._core
+    given = core.active.session.inputs(core.binding.rates_gbps)
+    bare = _median_s(lambda: core.active.runtime(given))
+    print(f"\nwhole {1e3 * whole:.2f} ms, bare inference {1e3 * bare:.2f} ms")
+
+    assert whole <= 2 * bare
+
+
+def _median_s(job):
+    times = []
+    for _ in range(40):
+        begun = time.perf_counter()
+        job()
+        times.append(time.perf_counter() - begun)
+    return float(np.median(times))
 
 
 PROBE = """
