@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,14 +23,18 @@ def under_works(
 ) -> Float[np.ndarray, " links"]:
     """Capacities that announced windows leave between `begin` and `end`.
 
-    Windows of links that are not among `names` are ignored.
+    Windows of links that are not among `names` are ignored; times without a zone are UTC.
     """
     if not windows:
         return capacity_gbps
     rows = {name: row for row, name in enumerate(names)}
-    left = np.array(capacity_gbps)
+    left, begin, end = np.array(capacity_gbps), _utc(begin), _utc(end)
     for window in windows:
         row = rows.get(window.link)
-        if row is not None and window.start < end and window.end > begin:
+        if row is not None and _utc(window.start) < end and _utc(window.end) > begin:
             left[row] = min(left[row], max(window.capacity_gbps, 0.0))
     return left
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
