@@ -321,4 +321,5 @@ class Supervisor:
         """Let a deployment's thread end once it is free; a later job begins a new one."""
         if deployment is not None:
             deployment.worker.close()
+            self._retired = [worker for worker in self._retired if worker.is_busy]
             self._retired.append(deployment.worker)

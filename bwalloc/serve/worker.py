@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
@@ -101,6 +102,7 @@ class Worker:
 
     def _start(self) -> None:
         self._inbox, self._is_ending = SimpleQueue(), False
+        weakref.finalize(self, self._inbox.put, None)  # nobody left to ask: the thread ends
         self._thread = threading.Thread(
             target=_serve, args=(self._inbox,), name=self.name, daemon=True
         )

@@ -159,6 +159,22 @@ def test_numbers_of_deployments_only_count_up():
     assert 3 == supervisor.status().previous.deployment
 
 
+def test_threads_of_bundles_that_were_swapped_out_end():
+    mine = loop()
+    mine.turn()
+    before = threading.active_count()
+    for _ in range(10):
+        mine.supervisor.swap(agent())
+        assert "policy" == mine.turn().source
+        mine.supervisor.rollback()
+        assert "policy" == mine.turn().source
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert threading.active_count() <= before
+
+
 def test_there_is_nothing_to_roll_back_to_at_first():
     with pytest.raises(BundleError, match="no earlier bundle"):
         loop().supervisor.rollback()

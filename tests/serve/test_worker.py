@@ -1,5 +1,6 @@
 """A thread that a caller waits for only so long."""
 
+import gc
 import threading
 import time
 
@@ -69,6 +70,17 @@ def test_after_close_the_thread_ends_and_a_later_job_begins_another():
     assert not thread.is_alive()
     assert isinstance(first, int)
     assert isinstance(second, int)
+
+
+def test_the_thread_ends_with_the_last_who_could_ask():
+    worker = Worker("forgotten")
+    worker.run(lambda: 1, 5.0)
+    (thread,) = [each for each in threading.enumerate() if each.name == "forgotten"]
+    del worker
+    gc.collect()
+    thread.join(5)
+
+    assert not thread.is_alive()
 
 
 def test_a_closed_worker_that_hangs_begins_no_other_thread():
