@@ -130,10 +130,12 @@ class VarietySection(ShiftSection):
     Attributes:
         day_level_sd: log deviation of a service's level from one episode to another.
         burst_stretch: how much longer silence, work and bursts of code last, at least 1.
+        code_slow_sd: log deviation of the level of code over minutes.
     """
 
     day_level_sd: NonNegative | None = None
     burst_stretch: Annotated[float, Field(ge=1.0, le=1000.0), NO_TEXT] | None = None
+    code_slow_sd: NonNegative | None = None
 
 
 class Recipe(Section):

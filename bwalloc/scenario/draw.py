@@ -11,6 +11,7 @@ import numpy as np
 from bwalloc.errors import ScenarioError, unknown_name
 from bwalloc.network.privacy import wire_factor
 from bwalloc.scenario.draw_jobs import draw_jobs
+from bwalloc.scenario.draw_orders import draw_fates
 from bwalloc.scenario.failures import draw_events
 from bwalloc.scenario.outages import Outages, capacities_under
 from bwalloc.scenario.scenario import SPLITS
@@ -54,6 +55,7 @@ PARTS = (
     "restore",
     "data_feed",
     "model_push",
+    "orders",
 )
 """Random parts of a world, each with a child of its own; new ones go to the end."""
 
@@ -106,9 +108,9 @@ def draw_from(
     rng = {part: np.random.default_rng(child) for part, child in zip(PARTS, children, strict=True)}
     drawn_h = float(rng["clock"].uniform(0.0, WEEK_H))
     start = drawn_h if start_h is None else start_h
-    arrivals, jobs = _traffic(scenario, rng, start, shift or Shift("none"), split)
-    factor = shift.capacity_factor if shift else 1.0
-    capacity, outages = _capacities(scenario, rng["failures"], start, factor)
+    shift = shift or Shift("none")
+    arrivals, jobs = _traffic(scenario, rng, start, shift, split)
+    capacity, outages = _capacities(scenario, rng["failures"], start, shift.capacity_factor)
     return World(
         split=split,
         seed=seed,
@@ -117,6 +119,7 @@ def draw_from(
         jobs_gbit=jobs,
         capacity_gbps=capacity,
         outages=outages,
+        fates=draw_fates(scenario.network.offers, rng["orders"], scenario.timing, shift),
     )
 
 
@@ -230,7 +233,7 @@ def _request_driven(workload: Workload) -> list[tuple[str, tuple[Part[Any], ...]
 
 def _shifted(spec: RequestSpec, shift: Shift) -> RequestSpec:
     """The law of the requests of an out-of-distribution episode."""
-    named = ("surge_scale", "surges_per_day", "day_level_sd", "burst_stretch")
+    named = ("surge_scale", "surges_per_day", "day_level_sd", "burst_stretch", "code_slow_sd")
     said = {name: getattr(shift, name) for name in named}
     changed: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     if shift.burst is not None:

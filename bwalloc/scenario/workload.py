@@ -54,6 +54,9 @@ class Shift:
     absent_class: str | None = None
     day_level_sd: float | None = None
     burst_stretch: float | None = None
+    code_slow_sd: float | None = None
+    order_delay_factor: float = 1.0
+    price_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
