@@ -3,6 +3,7 @@
 from bwalloc.network.demands import Demands
 from bwalloc.network.enforcement import Pools
 from bwalloc.network.network import Network
+from bwalloc.network.offers import Offers
 from bwalloc.network.topology import ENFORCEMENTS, SITE_KINDS, Links, Sites, Spans, Topology
 from bwalloc.network.tunnels import Tunnels
 
@@ -12,6 +13,7 @@ __all__ = [
     "Demands",
     "Links",
     "Network",
+    "Offers",
     "Pools",
     "Sites",
     "Spans",

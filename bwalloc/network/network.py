@@ -12,13 +12,17 @@ from bwalloc.network.enforcement import Pools, build_pools
 if TYPE_CHECKING:
     from bwalloc.money import GroupLaw, ValueLaw
     from bwalloc.network.demands import Demands
+    from bwalloc.network.offers import Offers
     from bwalloc.network.topology import Links, Sites, Spans, Topology
     from bwalloc.network.tunnels import Tunnels
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Everything an allocator is bound to. `interval_s` is the control interval."""
+    """Everything an allocator is bound to.
+
+    `interval_s` is the control interval; `offers` is what can be ordered (None: nothing).
+    """
 
     topology: Topology
     demands: Demands
@@ -26,6 +30,7 @@ class Network:
     law: ValueLaw
     groups: GroupLaw
     interval_s: float
+    offers: Offers | None = None
 
     @property
     def name(self) -> str:

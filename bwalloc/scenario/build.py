@@ -23,6 +23,7 @@ from bwalloc.scenario.build_demands import (
     economics_by_row,
 )
 from bwalloc.scenario.build_network import build_network_topology
+from bwalloc.scenario.build_offers import build_offers, with_offers
 from bwalloc.scenario.build_workload import build_workload
 from bwalloc.scenario.digest import digest_of
 from bwalloc.scenario.economics import check_classes, variety_of
@@ -82,6 +83,8 @@ def build_scenario(
     timing = Timing(**env.time.model_dump(exclude={"source"}))
     with named(where):
         topology = build_network_topology(env, path, where)
+        offers = build_offers(env.offers, topology, where)
+        topology = with_offers(topology, offers)
         streams = expand_services(env, topology, where)
         rows = expand_demands(env, topology, where)
         followed = [_stream(row, streams, where) for row in rows]
@@ -100,7 +103,7 @@ def build_scenario(
         groups = build_groups(env, demands, where)
         has_jobs = np.array([name in JOBS for name in demands.traffic_class])
         workload = build_workload(env, topology, rows, streams, followed, entropy)
-        network = Network(topology, demands, tunnels, law, groups, timing.interval_s)
+        network = Network(topology, demands, tunnels, law, groups, timing.interval_s, offers)
         return Scenario(
             id=env.id,
             slug=path.stem,

@@ -64,7 +64,7 @@ def override(
     return tree, written
 
 
-FREE = ("allocators.", "action.", "classes.", "tunnels.explicit.", "failures.")
+FREE = ("allocators.", "action.", "classes.", "tunnels.explicit.", "failures.", "offers.")
 """Tables that take names which the file does not hold yet."""
 
 

@@ -11,6 +11,7 @@ from bwalloc.scenario.schema_credits import CreditSection
 from bwalloc.scenario.schema_demands import DemandSection
 from bwalloc.scenario.schema_failures import FailureSection
 from bwalloc.scenario.schema_network import NetworkSection, TunnelSection
+from bwalloc.scenario.schema_offers import OfferSection
 from bwalloc.scenario.schema_random import RandomSection
 from bwalloc.scenario.schema_requests import RequestSection, ServiceSection, SurgeSection
 
@@ -82,6 +83,8 @@ class ShiftSection(Section):
     demand_factor: Positive = 1.0
     burst: Literal["chat", "code", "poisson"] | None = None
     absent_class: str | None = None
+    order_delay_factor: Annotated[NonNegative, LATER] = 1.0
+    price_factor: Annotated[NonNegative, LATER] = 1.0
 
 
 class RivalSection(Section):
@@ -113,6 +116,7 @@ class EnvFile(Section):
     tunnels: TunnelSection = TunnelSection()
     failures: Annotated[FailureSection, LATER] = FailureSection()
     credits: Annotated[CreditSection, LATER] = CreditSection()
+    offers: Annotated[dict[str, OfferSection], LATER] = Field(default_factory=dict)
     classes: dict[str, ClassSection] = Field(default_factory=dict)
     requests: RequestSection = RequestSection()
     surge: SurgeSection = SurgeSection()

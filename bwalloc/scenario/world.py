@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from bwalloc.scenario.draw_orders import OrderFates
     from bwalloc.scenario.outages import Outages
 
 
@@ -20,7 +21,9 @@ class World:
     `arrivals_gbit` enters each demand's `arrival_slot` substep by substep; `jobs_gbit` (None if no
     demand has jobs) enters the given slots in the first substep of an interval. `capacity_gbps` is
     what each link can carry at the end of an interval; `outages` say when it changes, and are None
-    where links never fail. `start_h` is the UTC hour of the week (0 = Monday 00:00).
+    where links never fail; links of spans that are sold are as wide as the largest tier. `fates` say
+    what would become of orders, None where nothing is sold. `start_h` is the UTC hour of the week
+    (0 = Monday 00:00).
     """
 
     split: str
@@ -30,3 +33,4 @@ class World:
     jobs_gbit: Float[np.ndarray, "intervals demands slots"] | None
     capacity_gbps: Float[np.ndarray, "intervals links"]
     outages: Outages | None = None
+    fates: OrderFates | None = None
