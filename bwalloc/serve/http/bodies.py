@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from bwalloc.serve.http.problems import Problem
 
 
-def _only_json(request: Request) -> None:
+async def _only_json(request: Request) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         detail = f"The body is '{media_type}': send JSON, with 'Content-Type: application/json'."

@@ -30,10 +30,10 @@ def add_pages(app: FastAPI) -> None:
     operator = _rendered("operator.html.j2")
     api = _rendered("api.html.j2")
 
-    def operator_page() -> HTMLResponse:
+    async def operator_page() -> HTMLResponse:
         return HTMLResponse(operator, headers={"content-security-policy": POLICY})
 
-    def api_page() -> HTMLResponse:
+    async def api_page() -> HTMLResponse:
         return HTMLResponse(api, headers={"content-security-policy": API_POLICY + FRAMED})
 
     for path, page in (("/", operator_page), ("/docs", api_page)):

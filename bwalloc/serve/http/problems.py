@@ -62,7 +62,7 @@ def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _failed)
 
 
-def _refused(_: Request, error: Any) -> Response:
+async def _refused(_: Request, error: Any) -> Response:
     known = {404: NO_SUCH_ROUTE, 405: NO_SUCH_METHOD, 413: TOO_LARGE}
     detail = str(error.detail)
     if not isinstance(error, Problem):
@@ -70,7 +70,7 @@ def _refused(_: Request, error: Any) -> Response:
     return problem_response(error.status_code, detail, error.headers)
 
 
-def _malformed(_: Request, error: Any) -> Response:
+async def _malformed(_: Request, error: Any) -> Response:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         place = first["loc"][-1]
@@ -81,13 +81,13 @@ def _malformed(_: Request, error: Any) -> Response:
     return problem_response(422, f"{place}: {first['msg']} (see /docs).")
 
 
-def _declined(_: Request, error: Any) -> Response:
+async def _declined(_: Request, error: Any) -> Response:
     return problem_response(404 if isinstance(error, UnknownNameError) else 422, str(error))
 
 
-def _cut_off(_: Request, __: Any) -> Response:
+async def _cut_off(_: Request, __: Any) -> Response:
     return problem_response(400, "The connection was closed before the body had ended.")
 
 
-def _failed(_: Request, __: Any) -> Response:
+async def _failed(_: Request, __: Any) -> Response:
     return problem_response(500, INTERNAL)

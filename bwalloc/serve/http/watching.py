@@ -49,7 +49,7 @@ class Watching:
         )
         return router
 
-    def live(self) -> Response:
+    async def live(self) -> Response:
         """The process answers."""
         return JSONResponse({"live": True})
 

@@ -177,7 +177,7 @@ function tiles(status) {
 }
 
 function linkRow(link) {
-  const meter = element("div", link.utilisation > 0.95 ? "meter full" : "meter");
+  const meter = element("div", "meter");
   const bar = element("i");
   bar.style.width = `${Math.min(100, 100 * link.utilisation)}%`;
   meter.append(element("span", "", bar), element("b", "", link.is_up ? percent(link.utilisation) : "down"));

@@ -1,0 +1,246 @@
+"""The page of operators in a real browser: what it shows, what its buttons do, and that it is safe.
+
+Needs Chromium and its driver (Debian: chromium, chromium-driver).
+"""
+
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import sidecars
+from policies import write_agent
+from sidecars import JSON, TOKEN, Sidecar, telemetry
+
+import bwalloc.bench.report
+import bwalloc.serve.http
+from bwalloc.scenario import load_scenario
+
+ASSETS = Path(bwalloc.serve.http.__file__).parent / "page" / "assets"
+REPORT = Path(bwalloc.bench.report.__file__).parent / "templates"
+NEEDED = ("chromium", "chromedriver")
+MISSING = [name for name in NEEDED if shutil.which(name) is None]
+browsing = pytest.mark.skipif(bool(MISSING), reason=f"no {' and no '.join(MISSING)} installed")
+WAIT_S = 15
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+
+
+def colours(css):
+    """Both palettes of a style sheet, name to value: light, then dark."""
+    blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)[:2]
+    return [dict(re.findall(r"--([\w-]+): (#\w+)", block)) for block in blocks]
+
+
+def test_colours_are_those_of_the_reports():
+    ours = colours((ASSETS / "operator.css").read_text(encoding="utf-8"))
+    reports = colours((REPORT / "style.css").read_text(encoding="utf-8"))
+
+    for page, report in zip(ours, reports, strict=True):
+        assert report.items() <= page.items()
+
+
+def test_the_script_writes_text_and_never_markup():
+    script = (ASSETS / "operator.js").read_text(encoding="utf-8")
+
+    for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+        assert way not in script
+    assert "http" not in script.replace("https", "http")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    made = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
+    yield made
+    made.quit()
+
+
+@pytest.fixture
+def sidecar(tmp_path):
+    write_agent(tmp_path / "bundles" / "other", load_scenario(sidecars.ENV))
+    with Sidecar("--bundles", tmp_path / "bundles") as made:
+        yield made
+
+
+def until(browser, condition):
+    """Wait for what a script says to be true, and return it."""
+    ends_at = time.monotonic() + WAIT_S
+    while time.monotonic() < ends_at:
+        if found := browser.execute_script(f"return {condition}"):
+            return found
+        time.sleep(0.05)
+    raise AssertionError(condition + "\n" + browser.find_element("tag name", "body").text)
+
+
+def text_of(browser, part):
+    return browser.find_element("id", part).text
+
+
+def press(browser, name):
+    """Press the button of that name that can be seen."""
+    for button in browser.find_elements("tag name", "button"):
+        if button.text == name and button.is_displayed():
+            button.click()
+            return
+    raise AssertionError(name)
+
+
+def status(sidecar):
+    return sidecar.ask("GET", "/v1/status").json()
+
+
+def shape(browser, size, *, dark=False):
+    width, height = SIZES[size]
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [theme]})
+
+
+@pytest.mark.slow
+@browsing
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_shows_the_state_and_refreshes_itself(sidecar, browser, size, dark):
+    shape(browser, size, dark=dark)
+    browser.get(f"{sidecar.url}/")
+    until(browser, "document.getElementById('headline').textContent === 'No telemetry yet'")
+    sidecar.ask("POST", "/v1/decide", telemetry(), JSON)
+    until(browser, "document.getElementById('headline').textContent === 'The policy decides'")
+
+    assert len(sidecars.network().links.name) == until(
+        browser, "document.querySelectorAll('#links tr').length"
+    )
+    assert sidecars.bundle().version in text_of(browser, "tiles")
+    assert "policy" in text_of(browser, "recent")
+    wide = browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0
+    brightness = browser.execute_script(
+        "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
+    )
+    assert dark == (sum(brightness) < 300)
+
+
+@pytest.mark.slow
+@browsing
+def test_the_kill_switch_asks_for_confirmation_and_a_reason(sidecar, browser):
+    shape(browser, "desktop")
+    browser.get(f"{sidecar.url}/")
+    until(browser, "document.getElementById('headline').textContent !== ''")
+    press(browser, "Switch the policy off")
+    press(browser, "Cancel")
+    assert status(sidecar)["killed"] is None
+
+    press(browser, "Switch the policy off")
+    press(browser, "Switch it off")
+    assert status(sidecar)["killed"] is None  # a reason is missing
+    browser.switch_to.active_element.send_keys("<b>works</b>")
+    press(browser, "Switch it off")
+    until(browser, "document.getElementById('headline').textContent.startsWith('Switched off')")
+    assert "<b>works</b>" == status(sidecar)["killed"] == text_of(browser, "because")
+
+    press(browser, "Let the policy decide")
+    press(browser, "Let it decide")
+    until(browser, "document.getElementById('headline').textContent === 'No telemetry yet'")
+    assert status(sidecar)["killed"] is None
+
+
+@pytest.mark.slow
+@browsing
+def test_swap_roll_back_and_overrides(sidecar, browser):
+    shape(browser, "desktop")
+    browser.get(f"{sidecar.url}/")
+    until(browser, "document.getElementById('bundle').value === 'other'")
+    assert not browser.find_element("id", "rollback").is_enabled()
+    press(browser, "Swap in")
+    browser.find_element("id", "ask-yes").click()
+    until(browser, "document.getElementById('tiles').textContent.includes('test-agent')")
+    assert 2 == status(sidecar)["deployment"]["deployment"]
+
+    press(browser, "Roll back")
+    browser.find_element("id", "ask-yes").click()
+    until(browser, "!document.getElementById('tiles').textContent.includes('test-agent')")
+    assert 3 == status(sidecar)["deployment"]["deployment"]
+
+    tenant = sidecars.network().demands.tenant[0]
+    browser.find_element("name", "tenant").send_keys(tenant)
+    browser.find_element("name", "gbps").send_keys("1.5")
+    browser.find_element("css selector", "#override button").click()
+    browser.find_element("id", "ask-yes").click()
+    until(browser, "document.querySelectorAll('#overrides tbody tr').length === 1")
+    assert [1.5] == [one["gbps"] for one in status(sidecar)["overrides"]]
+    browser.find_element("css selector", "#overrides button").click()
+    browser.find_element("id", "ask-yes").click()
+    until(browser, "document.querySelectorAll('#overrides tbody tr').length === 0")
+
+
+@pytest.mark.slow
+@browsing
+def test_what_is_refused_is_shown_and_what_is_gone_is_said(sidecar, browser):
+    shape(browser, "desktop")
+    browser.get(f"{sidecar.url}/")
+    until(browser, "document.getElementById('bundle').value === 'other'")
+    browser.find_element("name", "tenant").send_keys("nobody")
+    browser.find_element("css selector", "#override button").click()
+    browser.find_element("id", "ask-yes").click()
+    assert "nobody" in until(
+        browser,
+        "(t => t.classList.contains('bad') && t.textContent)(document.getElementById('toast'))",
+    )
+    sidecar.end()
+    said = "!document.getElementById('lost').hidden && document.getElementById('lost').textContent"
+    assert "does not answer" in until(browser, said)
+
+
+@pytest.mark.slow
+@browsing
+def test_with_a_token_nothing_is_shown_before_it_is_given(tmp_path, browser):
+    (tmp_path / "token").write_text(TOKEN)
+    with Sidecar("--token-file", tmp_path / "token") as sidecar:
+        browser.get(f"{sidecar.url}/")
+        until(browser, "!document.getElementById('sign-in').hidden")
+        assert not browser.find_element("id", "shown").is_displayed()
+        for given, is_let_in in (("a wrong token of 20", False), (TOKEN, True)):
+            browser.find_element("id", "token").send_keys(given)
+            press(browser, "Sign in")
+            place = "shown" if is_let_in else "sign-in"
+            until(browser, f"!document.getElementById('{place}').hidden")
+        until(browser, "document.getElementById('headline').textContent === 'No telemetry yet'")
+
+
+def requested(browser):
+    """Addresses that the browser asked for since this was last called."""
+    import json
+
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return {
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    }
+
+
+@pytest.mark.slow
+@browsing
+@pytest.mark.parametrize(("path", "part"), [("/", "#links tr"), ("/docs", ".opblock")])
+def test_pages_ask_nobody_else_and_break_no_rule_of_their_policy(sidecar, browser, path, part):
+    browser.get("about:blank")
+    requested(browser)
+    browser.get_log("browser")
+    browser.get(f"{sidecar.url}{path}")
+    sidecar.ask("POST", "/v1/decide", telemetry(), JSON)
+    until(browser, f"document.querySelectorAll('{part}').length")
+    time.sleep(0.5)
+    addresses = {url for url in requested(browser) if not url.startswith(("data:", "about:"))}
+
+    assert addresses
+    assert all(url.startswith(f"{sidecar.url}/") for url in addresses), addresses
+    assert [] == browser.get_log("browser")
