@@ -22,14 +22,28 @@ POSTS += ["reject"]
 
 @pytest.fixture
 def supervisor():
-    made = sidecars.supervisor()
-    yield made
-    made.close()
+    with sidecars.supervisor() as made:
+        yield made
 
 
 @pytest.fixture
 def client(supervisor):
     with talk(supervisor) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def untouched():
+    """A supervisor whom nothing of what it is asked may change."""
+    with sidecars.supervisor() as made:
+        yield made
+        assert made.status().killed is None
+        assert () == made.status().overrides
+
+
+@pytest.fixture(scope="module")
+def asked(untouched):
+    with talk(untouched) as made:
         yield made
 
 
@@ -89,9 +103,9 @@ def test_the_header_names_the_deployment_that_decided(client, supervisor):
     assert ("1", "2") == (first, second)
 
 
-def test_a_body_that_is_no_json_is_a_bad_request(client):
-    assert_problem(decide(client, b"{"), 400, "Invalid JSON", "line 1 column 1")
-    assert_problem(decide(client, b"\xff\xfe"), 400, "Invalid JSON")
+def test_a_body_that_is_no_json_is_a_bad_request(asked):
+    assert_problem(decide(asked, b"{"), 400, "Invalid JSON", "line 1 column 1")
+    assert_problem(decide(asked, b"\xff\xfe"), 400, "Invalid JSON")
 
 
 @pytest.mark.parametrize(
@@ -103,26 +117,26 @@ def test_a_body_that_is_no_json_is_a_bad_request(client):
         ({"surprise": 1}, "surprise"),
     ],
 )
-def test_telemetry_that_is_wrong_is_named_by_its_place(client, change, place):
+def test_telemetry_that_is_wrong_is_named_by_its_place(asked, change, place):
     body = json.dumps({**json.loads(sidecars.telemetry()), **change})
 
-    assert_problem(decide(client, body), 422, place)
+    assert_problem(decide(asked, body), 422, place)
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, [1], "much", 10**400, [[]], True])
-def test_a_column_that_holds_no_numbers_is_refused(client, value):
+def test_a_column_that_holds_no_numbers_is_refused(asked, value):
     record = json.loads(sidecars.telemetry())
     record["demands"]["offered_gbps"][0] = value
-    answer = decide(client, json.dumps(record))
+    answer = decide(asked, json.dumps(record))
 
     assert answer.status_code in ((200, 422) if value is True else (422,))
 
 
-def test_columns_of_unequal_length_are_refused(client):
+def test_columns_of_unequal_length_are_refused(asked):
     record = json.loads(sidecars.telemetry())
     record["links"]["carried_gbps"].append(1.0)
 
-    assert_problem(decide(client, json.dumps(record)), 422, "LinkTelemetry.carried_gbps")
+    assert_problem(decide(asked, json.dumps(record)), 422, "LinkTelemetry.carried_gbps")
 
 
 def test_a_strange_network_is_still_answered_with_a_decision(client):
@@ -137,11 +151,11 @@ def test_a_strange_network_is_still_answered_with_a_decision(client):
 # --------------------------------------------------------------------------------- the envelope
 
 
-def test_unknown_routes_and_methods_are_problems(client):
-    assert_problem(client.get("/v1/nothing"), 404, "/openapi.json")
-    assert_problem(client.get("/v1/decide/"), 404, "/openapi.json")
-    assert_problem(client.get("/assets/../app.py"), 404)
-    answer = client.delete("/v1/status")
+def test_unknown_routes_and_methods_are_problems(asked):
+    assert_problem(asked.get("/v1/nothing"), 404, "/openapi.json")
+    assert_problem(asked.get("/v1/decide/"), 404, "/openapi.json")
+    assert_problem(asked.get("/assets/../app.py"), 404)
+    answer = asked.delete("/v1/status")
     assert_problem(answer, 405, "Allow")
     assert "GET" == answer.headers["allow"]
 
@@ -151,19 +165,19 @@ def test_unknown_routes_and_methods_are_problems(client):
     "headers",
     [{}, {"Content-Type": "text/plain"}, {"Content-Type": "application/x-www-form-urlencoded"}],
 )
-def test_what_is_not_sent_as_json_is_refused(client, supervisor, route, headers):
-    answer = client.post(f"/v1/{route}", content=b"{}", headers=headers)
+def test_what_is_not_sent_as_json_is_refused(asked, untouched, route, headers):
+    answer = asked.post(f"/v1/{route}", content=b"{}", headers=headers)
 
     assert_problem(answer, 415, "Content-Type: application/json")
-    assert supervisor.status().killed is None
+    assert untouched.status().killed is None
 
 
-def test_a_compressed_body_is_refused(client):
-    assert_problem(decide(client, **{"Content-Encoding": "gzip"}), 415, "gzip")
+def test_a_compressed_body_is_refused(asked):
+    assert_problem(decide(asked, **{"Content-Encoding": "gzip"}), 415, "gzip")
 
 
-def test_a_declared_size_is_refused_before_it_is_read(client):
-    answer = decide(client, b"x", **{"Content-Length": str(2**40)})
+def test_a_declared_size_is_refused_before_it_is_read(asked):
+    answer = decide(asked, b"x", **{"Content-Length": str(2**40)})
 
     assert_problem(answer, 413, str(2**40))
 
@@ -183,8 +197,8 @@ def test_a_size_that_was_not_declared_is_refused_while_it_is_read(supervisor):
         assert 200 == decide(client).status_code
 
 
-def test_every_answer_is_sealed(client):
-    for answer in (client.get("/health/live"), client.get("/nothing"), client.get("/docs")):
+def test_every_answer_is_sealed(asked):
+    for answer in (asked.get("/health/live"), asked.get("/nothing"), asked.get("/docs")):
         assert "nosniff" == answer.headers["x-content-type-options"]
         assert "no-store" == answer.headers["cache-control"]
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
@@ -192,15 +206,15 @@ def test_every_answer_is_sealed(client):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
-def test_without_a_token_only_names_of_this_machine_are_answered(client, host):
-    answer = client.get("/v1/status", headers={"Host": host})
+def test_without_a_token_only_names_of_this_machine_are_answered(asked, host):
+    answer = asked.get("/v1/status", headers={"Host": host})
 
     assert_problem(answer, 421, "127.0.0.1")
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:80", "[::1]:8321", "LOCALHOST"])
-def test_names_of_this_machine_are_answered(client, host):
-    assert 200 == client.get("/v1/status", headers={"Host": host}).status_code
+def test_names_of_this_machine_are_answered(asked, host):
+    assert 200 == asked.get("/v1/status", headers={"Host": host}).status_code
 
 
 def test_a_failure_of_ours_says_so_and_shows_nothing(client, supervisor, monkeypatch):
@@ -218,9 +232,9 @@ def test_a_failure_of_ours_says_so_and_shows_nothing(client, supervisor, monkeyp
 # ----------------------------------------------------------------------------------- the token
 
 
-@pytest.fixture
-def locked(supervisor):
-    with talk(supervisor, Settings(token=TOKEN)) as made:
+@pytest.fixture(scope="module")
+def locked(untouched):
+    with talk(untouched, Settings(token=TOKEN)) as made:
         yield made
 
 
@@ -233,14 +247,13 @@ def test_what_is_known_is_shown_for_the_token_alone(locked, path):
 
 
 @pytest.mark.parametrize("route", ["decide", *POSTS])
-def test_nothing_is_done_without_the_token(locked, supervisor, route):
+def test_nothing_is_done_without_the_token(locked, untouched, route):
     answer = locked.post(
         f"/v1/{route}", json={"reason": "x"}, headers={"Authorization": "Bearer x"}
     )
 
     assert_problem(answer, 401)
-    assert supervisor.status().killed is None
-    assert () == supervisor.status().recent
+    assert untouched.status().killed is None
 
 
 @pytest.mark.parametrize(
@@ -280,21 +293,21 @@ def test_the_kill_switch_holds_until_it_is_revived(client, supervisor):
         ("approve", {"order": "x" * 201}, "body.order"),
     ],
 )
-def test_commands_that_are_wrong_are_named_by_their_place(client, route, body, place):
-    assert_problem(client.post(f"/v1/{route}", json=body), 422, place)
+def test_commands_that_are_wrong_are_named_by_their_place(asked, route, body, place):
+    assert_problem(asked.post(f"/v1/{route}", json=body), 422, place)
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
-def test_numbers_that_are_none_are_refused(client, number):
+def test_numbers_that_are_none_are_refused(asked, number):
     body = f'{{"tenant": "t", "gbps": {number}}}'
-    answer = client.post("/v1/override", content=body, headers=JSON)
+    answer = asked.post("/v1/override", content=body, headers=JSON)
 
     assert_problem(answer, 422, "body.gbps")
 
 
-def test_a_command_that_is_no_json_is_a_bad_request(client):
+def test_a_command_that_is_no_json_is_a_bad_request(asked):
     for body in (b"{", b"[" * 3000, b"\xff"):
-        assert_problem(client.post("/v1/kill", content=body, headers=JSON), 400)
+        assert_problem(asked.post("/v1/kill", content=body, headers=JSON), 400)
 
 
 def test_an_override_is_set_and_released(client, supervisor):
@@ -380,13 +393,14 @@ def test_a_broken_bundle_is_refused_and_the_one_before_stays(stocked, supervisor
         "~",
     ],
 )
-def test_no_name_leads_out_of_the_folder(stocked, supervisor, shelf, name):
+def test_no_name_leads_out_of_the_folder(untouched, shelf, name):
     name = str(shelf.parent / "outside") if name == "/etc" else name
+    client = talk(untouched, Settings(bundles=shelf))
     for route in ("swap", "shadow"):
-        answer = stocked.post(f"/v1/{route}", json={"bundle": name})
+        answer = client.post(f"/v1/{route}", json={"bundle": name})
         assert answer.status_code in (404, 422)
-    assert sidecars.AGENT == supervisor.status().deployment.name
-    assert supervisor.status().shadow is None
+    assert sidecars.AGENT == untouched.status().deployment.name
+    assert untouched.status().shadow is None
 
 
 def test_without_a_folder_nothing_is_swapped(client):
@@ -409,11 +423,11 @@ def test_a_shadow_decides_beside_until_it_is_ended(stocked, supervisor):
 # ------------------------------------------------------------------------------ health, status
 
 
-def test_health_in_both_spellings(client):
+def test_health_in_both_spellings(asked):
     for path in ("/health/live", "/v2/health/live"):
-        assert {"live": True} == client.get(path).json()
+        assert {"live": True} == asked.get(path).json()
     for path in ("/health/ready", "/v2/health/ready"):
-        assert (200, {"ready": True}) == (client.get(path).status_code, client.get(path).json())
+        assert (200, {"ready": True}) == (asked.get(path).status_code, asked.get(path).json())
 
 
 def test_draining_is_live_and_not_ready(supervisor):
