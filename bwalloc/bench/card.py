@@ -96,8 +96,17 @@ def _finished(comparison: Comparison) -> Comparison:
     return comparison
 
 
-def card_text(manifest: Manifest, scores: Scores | None, command: str) -> str:
-    """The card, Markdown; `command` is what exported the bundle."""
+def card_text(
+    manifest: Manifest, scores: Scores | None, command: str, variety: Sequence[str] = ()
+) -> str:
+    """The card, Markdown.
+
+    Args:
+        manifest: of the bundle.
+        scores: what it earned; None if nothing was played.
+        command: what exported it.
+        variety: what training episodes differed in from those of the environment, a text each.
+    """
     made = manifest.training
     lines = [
         f"# {manifest.name}",
@@ -107,7 +116,7 @@ def card_text(manifest: Manifest, scores: Scores | None, command: str) -> str:
         "",
         "## Scores",
         "",
-        *(_scores(scores) if scores else ["Not measured: exported with `--episodes 0`."]),
+        *(_scores(scores, variety) if scores else ["Not measured: exported with `--episodes 0`."]),
         "",
         "## How it was made",
         "",
@@ -115,6 +124,7 @@ def card_text(manifest: Manifest, scores: Scores | None, command: str) -> str:
         f"episodes, {made.seconds / 60:.1f} minutes on {made.hardware or 'an unknown machine'}.",
         "- Trained on the train split, chosen on the validation split; the test and ood splits "
         "score it and chose nothing of it.",
+        *_varied(variety),
         f"- Trained by `{made.command or 'unknown'}`, exported by `{command}`.",
         f"- Commit `{made.commit or 'unknown'}`; "
         + ", ".join(f"{name} {version}" for name, version in sorted(made.versions.items()))
@@ -131,7 +141,14 @@ def card_text(manifest: Manifest, scores: Scores | None, command: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _scores(scores: Scores) -> list[str]:
+def _varied(variety: Sequence[str]) -> list[str]:
+    if not variety:
+        return []
+    listed = "; ".join(variety)
+    return [f"- Training episodes took turns between these, and nothing else was varied: {listed}."]
+
+
+def _scores(scores: Scores, variety: Sequence[str]) -> list[str]:
     result = scores.result
     rows = result["allocators"]
     ranked = sorted(rows, key=lambda name: -rows[name]["net_usd_per_h"]["mean"])
@@ -153,9 +170,10 @@ def _scores(scores: Scores) -> list[str]:
         lines.append(f"| {title} | {_range(row['net_usd_per_h'], '.2f')} | {regret} | {gain} |")
     if not scores.shifts:
         return lines
+    seen = "; training varied its episodes too, see below" if variety else ", never trained on"
     lines += [
         "",
-        "Shifts that it never trained on (`ood` split); the best rule is the best under the shift.",
+        f"Shifts of the `ood` split{seen}. The best rule is the best under the shift.",
         "",
         "| shift | episodes | agent, $/h | best rule | its $/h | gain, $/h |",
         "|---|---|---|---|---|---|",

@@ -17,6 +17,8 @@ from bwalloc.cli.progress import progress_bar
 from bwalloc.errors import BwallocError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bwalloc.bench.card import Scores
     from bwalloc.learn.run import RunFolder
     from bwalloc.serve import Manifest
@@ -63,7 +65,7 @@ def run(
     scores = None
     if episodes:
         scores = _scored(parts, manifest, env, episodes, jobs or os.cpu_count() or 1, envs)
-    _write(out, parts, manifest, scores, sign_key)
+    _write(out, parts, manifest, scores, sign_key, _variety(run_folder))
     print(f"exported: {out} ({sum(map(len, parts.values())) / 1e3:.0f} kB)")
     if scores:
         gain = scores.result["allocators"][scores.agent]["gain_over_best_classical_usd_per_h"]
@@ -156,19 +158,36 @@ def _scored(
         return scores_of(draft, env, episodes=episodes, jobs=jobs, envs=envs, progress=tell)
 
 
+def _variety(run_folder: Path) -> list[str]:
+    """What training episodes differed in, a text for each entry of the recipe."""
+    from bwalloc.learn.recipe import read_recipe
+    from bwalloc.learn.run import RECIPE
+
+    recipe = read_recipe(run_folder / RECIPE)
+    entries = [each.model_dump(exclude_defaults=True) for each in recipe.variety]
+    unsaid = ("name", "source")
+    return [
+        ", ".join(f"{key} {value}" for key, value in entry.items() if key not in unsaid)
+        or "the environment's own"
+        for entry in entries
+    ]
+
+
 def _write(
     out: Path,
     parts: dict[str, bytes],
     manifest: Manifest,
     scores: Scores | None,
     sign_key: Path | None,
+    variety: Sequence[str] = (),
 ) -> None:
     from bwalloc.bench.card import card_text
     from bwalloc.serve import write_bundle
     from bwalloc.serve.manifest import CARD, entry_of
     from bwalloc.serve.signature import sign
 
-    whole = {**parts, CARD: card_text(manifest, scores, command_line()).encode()}
+    card = card_text(manifest, scores, command_line(), variety)
+    whole = {**parts, CARD: card.encode()}
     listed = manifest.model_copy(
         update={"files": {name: entry_of(data) for name, data in sorted(whole.items())}}
     )

@@ -45,10 +45,10 @@ def scores(agent_usd, shifts=()):
     return Scores("a/", result, shifts)
 
 
-def text_of(given):
+def text_of(given, variety=()):
     scenario = load_scenario("tiny-edge", {"time.intervals": 40})
     manifest = manifest_of(scenario, random_policy(scenario), {})
-    return card_text(manifest, given, "bwalloc export run --out a")
+    return card_text(manifest, given, "bwalloc export run --out a", variety)
 
 
 def test_the_agent_stands_in_its_card_wherever_it_came():
@@ -66,6 +66,14 @@ def test_a_shift_that_is_lost_is_warned_of():
     assert "- Under `surge` it earns 10.00 $/h less than `constant`" in text
     assert "Under `slow`" not in text
     assert "| slow | 2 | 99.00 | `mpc` | 100.00 | -1.00 (-3.00 to +1.00) |" in text
+
+
+def test_a_policy_of_varied_episodes_does_not_claim_that_shifts_were_unseen():
+    held = [ShiftScore("slow", 2, 99.0, "mpc", 100.0, Interval(-1.0, -3.0, 1.0))]
+    plain, varied = text_of(scores(25.0, held)), text_of(scores(25.0, held), ["burst code"])
+
+    assert ["never trained on" in text for text in (plain, varied)] == [True, False]
+    assert ["burst code" in text for text in (plain, varied)] == [False, True]
 
 
 def test_a_card_without_scores_says_so():
