@@ -137,6 +137,27 @@ def test_fallbacks_place_no_orders():
     assert () == mine.turn().orders
 
 
+def test_a_kill_at_the_last_moment_holds_and_withholds_the_orders():
+    mine = loop()
+    inner = as_before(mine.supervisor)
+    order = Order("span-1", 3.0)
+    behave(mine.supervisor, lambda given: replace(inner(given), orders=(order,)))
+    guard = mine.supervisor._core.binding.guard
+    hold, calls = guard.hold, []
+
+    def kill_meanwhile(*arguments):
+        if not calls:
+            mine.supervisor.kill("now")
+        calls.append(arguments)
+        return hold(*arguments)
+
+    guard.hold = kill_meanwhile
+    decision = mine.turn()
+
+    assert ("static", (), 2) == (decision.source, decision.orders, len(calls))
+    assert ["kill-switch", "order-withheld"] == words(decision)
+
+
 def test_an_answer_that_is_no_answer_orders_nothing():
     mine = loop()
     rates = np.full(NETWORK.tunnels.exists.shape, np.nan)
