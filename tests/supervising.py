@@ -11,9 +11,10 @@ import numpy as np
 from wide import START, measured
 
 from bwalloc.allocate.limits import violations
-from bwalloc.money import net_usd
+from bwalloc.money import Tariff, net_usd
 from bwalloc.scenario import draw_world
 from bwalloc.serve import load_bundle
+from bwalloc.serve.prices import Prices
 from bwalloc.serve.runtime import Proposal
 from bwalloc.sim import Episodes, Simulator, telemetry_of
 
@@ -69,6 +70,16 @@ def behave(supervisor, policy):
             return answer if isinstance(answer, Proposal) else Proposal(answer)
 
     core.active = replace(core.active, runtime=Runtime())
+
+
+def selling(supervisor, usd_per_h=1.0):
+    """The supervisor, every span for sale at any tier at so much per Gbit/s."""
+    core, tariff = supervisor._core, Tariff(usd_per_h)
+    names = core.binding.network.spans.name
+    prices = Prices(core.binding.network, dict.fromkeys(names, tariff))
+    core.binding.prices = prices
+    core.spend.rebind(prices, core.binding.times)
+    return supervisor
 
 
 def as_before(supervisor):

@@ -8,15 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.observe import NameIndex
-from bwalloc.serve.freshness import utc_of
 from bwalloc.serve.reasons import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
     from bwalloc.allocate.limits import Limits, Times
-    from bwalloc.control import LinkTelemetry, Maintenance
+    from bwalloc.control import LinkTelemetry
     from bwalloc.network import Network
 
 ABSURDLY_LOW = 1 / 400
@@ -135,30 +131,3 @@ class Capacities:
                 text = f"{count} of {given} absurdly {side} what was built"
                 return (reason("telemetry-capacity-unit", text),)
         return ()
-
-
-def under_maintenance(
-    capacity_gbps: np.ndarray,
-    names: Sequence[str],
-    windows: Sequence[Maintenance],
-    begin: datetime,
-    end: datetime,
-) -> tuple[np.ndarray, int]:
-    """Capacities left by windows that fall into an interval, and how many links they touch.
-
-    Args:
-        capacity_gbps: without them, (links,).
-        names: of the links.
-        windows: whatever links they are about.
-        begin: of the interval, UTC.
-        end: of the interval, UTC.
-    """
-    rows = {name: row for row, name in enumerate(names)}
-    left, touched = capacity_gbps.copy(), set[int]()
-    for window in windows:
-        row = rows.get(window.link)
-        if row is not None and utc_of(window.start) < end and utc_of(window.end) > begin:
-            least = window.capacity_gbps if window.capacity_gbps >= 0 else 0.0
-            left[row] = min(left[row], least)
-            touched.add(row)
-    return left, len(touched)

@@ -10,7 +10,8 @@ import numpy as np
 
 from bwalloc.control import Telemetry
 from bwalloc.observe import Readings, hour_of_week
-from bwalloc.serve.capacities import Capacities, LinkReport, under_maintenance
+from bwalloc.observe.works import under_works
+from bwalloc.serve.capacities import Capacities, LinkReport
 from bwalloc.serve.freshness import Freshness, utc_of
 from bwalloc.serve.loads import AbsurdLoadsError, Loads
 from bwalloc.serve.reasons import reason
@@ -113,9 +114,10 @@ class Receiver:
         capacity = self.capacities.learn(report, now_s)
         reasons = (*remarks, *mended, *report.reasons)
         if telemetry.maintenance:
-            until = end + timedelta(seconds=self.network.interval_s)
+            until = end + timedelta(seconds=telemetry.interval_s)
             names, windows = self.network.links.name, telemetry.maintenance
-            capacity, touched = under_maintenance(capacity, names, windows, end, until)
+            left = under_works(capacity, names, windows, end, until)
+            touched, capacity = int((left < capacity).sum()), left
             reasons += (reason("maintenance", touched),) if touched else ()
         readings = Readings(
             **{name: values[..., None] for name, values in columns.items()},

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.money import Tariff
 from bwalloc.observe import NameIndex
 
 if TYPE_CHECKING:
     from bwalloc.control import SpanTelemetry
+    from bwalloc.money import Tariff
     from bwalloc.network import Network
 
 
@@ -27,35 +27,58 @@ class SpanState:
 class Prices:
     """Hourly prices of the spans of one network.
 
+    A span that the network's offers sell costs what its menu says; one of no menu costs what it was
+    built for, whatever telemetry says, and is not for sale.
+
     Args:
         network: whose spans.
-        tariffs: by span; a span without one is priced in proportion to its price as built, and one
-            that is built without a price is not for sale.
+        tariffs: prices of spans that are sold at any tier, by span, beside the offers.
     """
 
     def __init__(self, network: Network, tariffs: Mapping[str, Tariff] | None = None) -> None:
-        """Collect the tariffs."""
+        """Collect menus and tariffs."""
         spans = network.spans
         self.rows = {name: row for row, name in enumerate(spans.name)}
         self.built_gbps = np.asarray(spans.tier_gbps, np.float64)
+        self._fixed_usd = np.asarray(spans.usd_per_h, np.float64)
+        self._offers = network.offers
+        self._tariffs = {self.rows[name]: tariff for name, tariff in (tariffs or {}).items()}
+        self._menus = {} if self._offers is None else _places(self._offers.span)
         self._index = NameIndex(spans.name)
-        given = tariffs or {}
-        found = [
-            given.get(name) or _proportional(float(usd), float(tier))
-            for name, usd, tier in zip(spans.name, spans.usd_per_h, spans.tier_gbps, strict=True)
-        ]
-        self.is_for_sale = np.array([tariff is not None for tariff in found], bool)
-        known = [tariff or Tariff(0.0) for tariff in found]
-        self._usd = np.array([tariff.usd_per_h_at_1_gbps for tariff in known], np.float64)
-        self._exponent = np.array([tariff.volume_exponent for tariff in known], np.float64)
 
     def usd_per_h(self, tiers_gbps: np.ndarray) -> np.ndarray:
-        """Price of each span at these tiers, (spans,); 0 where it is not for sale."""
-        return self._usd * np.power(tiers_gbps, self._exponent)
+        """Price of each span at these tiers, (spans,)."""
+        usd, offers = self._fixed_usd.copy(), self._offers
+        if offers is not None:
+            place = offers.smallest_of(tiers_gbps[offers.span][:, None])[:, 0]
+            usd[offers.span] = offers.usd_per_h[np.arange(len(place)), place]
+        for row, tariff in self._tariffs.items():
+            usd[row] = tariff.usd_per_h(float(tiers_gbps[row]))
+        return usd
 
     def of(self, row: int, tier_gbps: float) -> float:
         """Price of one span at a tier."""
-        return float(self._usd[row] * tier_gbps ** self._exponent[row])
+        tiers = self.built_gbps.copy()
+        tiers[row] = tier_gbps
+        return float(self.usd_per_h(tiers)[row])
+
+    def refusal(self, row: int, tier_gbps: float) -> str | None:
+        """Why a tier cannot be bought; None if it can."""
+        if row in self._tariffs:
+            return None
+        menu = self._menus.get(row)
+        if menu is None or self._offers is None:
+            return "order-not-for-sale"
+        is_there = np.isclose(self._offers.tier_gbps[menu], tier_gbps, rtol=1e-6, atol=0.0)
+        return None if is_there.any() else "order-not-on-menu"
+
+    def paid_s(self, row: int) -> float:
+        """For how long an order may be paid at least: until it is live, and one block."""
+        menu, offers = self._menus.get(row), self._offers
+        if menu is None or offers is None:
+            return 0.0
+        block = np.fmax(offers.min_billed_s[menu], offers.billed_every_s[menu])
+        return float(np.nanmax(offers.delay_cap_s[menu] + block))
 
     def state(self, record: SpanTelemetry | None) -> SpanState:
         """Tiers by telemetry, matched by name; as built where it says nothing credible."""
@@ -72,5 +95,5 @@ class Prices:
         return SpanState(tier, pending)
 
 
-def _proportional(usd_per_h: float, tier_gbps: float) -> Tariff | None:
-    return Tariff(usd_per_h / tier_gbps) if usd_per_h > 0 and tier_gbps > 0 else None
+def _places(spans: np.ndarray) -> dict[int, int]:
+    return {int(row): menu for menu, row in enumerate(spans)}

@@ -30,8 +30,9 @@ class SpendGuard:
     """Caps on orders, money spent so far, and orders that wait for an operator.
 
     An order is judged as if nothing were ever released again, because fallbacks release nothing:
-    the hourly bill counts the dearer of a span's tier and the one under way, and the month's bill
-    goes on at that rate to the end of the month. So the caps hold even if the policy dies.
+    the hourly bill counts the dearest of a span's tier, the one under way, and one that was ordered
+    and may still be paid for; the month's bill goes on at that rate to the end of the month. So the
+    caps hold even if the policy dies, and however an order is billed.
     """
 
     def __init__(self, prices: Prices, limits: Limits, times: Times) -> None:
@@ -41,6 +42,7 @@ class SpendGuard:
         self.bill = Bill()
         self.approvals = Approvals(limits)
         self._placed: dict[str, tuple[float, float]] = {}
+        self._paid: dict[str, tuple[float, float]] = {}
 
     def rebind(self, prices: Prices, times: Times) -> None:
         """Go on for another network; orders of spans that it has not are forgotten."""
@@ -48,11 +50,12 @@ class SpendGuard:
         self.state = self._seen = prices.state(None)
         self.approvals.keep(prices.rows)
         self._placed = {k: v for k, v in self._placed.items() if k in prices.rows}
+        self._paid = {k: v for k, v in self._paid.items() if k in prices.rows}
 
     @property
     def usd_per_h(self) -> float:
-        """What is bought now, the dearer tier where one is under way."""
-        return self._usd_per_h(self._committed())
+        """What is bought now, of each span the dearest that may be due."""
+        return float(self._committed_usd().sum())
 
     def restore(self, left: Left, now: datetime, now_s: float) -> None:
         """Go on from what the process before left; what it bought was paid for meanwhile."""
@@ -71,6 +74,7 @@ class SpendGuard:
             is_done = float(state.tier_gbps[self.prices.rows[span]]) == tier
             if is_done or now_s - when_s > self.times.last_good_s:  # done, or never shown
                 del self._placed[span]
+        self._paid = {k: v for k, v in self._paid.items() if v[1] > now_s}
 
     def consider(
         self, orders: Sequence[Order], now: datetime, now_s: float
@@ -106,7 +110,7 @@ class SpendGuard:
         """The bill as the status shows it."""
         limits = self.limits
         return Money(
-            usd_per_h=self._usd_per_h(self.state.tier_gbps),
+            usd_per_h=float(self.prices.usd_per_h(self.state.tier_gbps).sum()),
             max_usd_per_h=_finite(limits.max_usd_per_h),
             month=self.bill.month,
             spent_usd=self.bill.spent_usd,
@@ -118,7 +122,11 @@ class SpendGuard:
 
     def _place(self, order: Order, now_s: float) -> Order:
         self.bill.ordered(now_s)
-        self._placed[order.span] = (float(order.tier_gbps), now_s)
+        row, tier = self.prices.rows[order.span], float(order.tier_gbps)
+        usd, until_s = self._paid.get(order.span, (0.0, now_s))
+        until_s = max(until_s, now_s + self.prices.paid_s(row))
+        self._paid[order.span] = max(usd, self.prices.of(row, tier)), until_s
+        self._placed[order.span] = (tier, now_s)
         self.approvals.forget(order.span)
         return order
 
@@ -129,8 +137,8 @@ class SpendGuard:
             return "order-unknown-span"
         if not (math.isfinite(tier) and tier >= 0):
             return "order-invalid"
-        if not self.prices.is_for_sale[row]:
-            return "order-not-for-sale"
+        if (word := self.prices.refusal(row, tier)) is not None:
+            return word
         if order.span in self._placed or not math.isnan(self.state.pending_gbps[row]):
             return "order-pending"
         if tier == self.state.tier_gbps[row]:
@@ -140,9 +148,9 @@ class SpendGuard:
         return None if self._change(order)[1] <= 0 else self._over_cap(row, tier, now)
 
     def _over_cap(self, row: int, tier: float, now: datetime) -> str | None:
-        committed = self._committed()
-        committed[row] = tier
-        usd_per_h = self._usd_per_h(committed)
+        committed = self._committed_usd()
+        committed[row] = max(committed[row], self.prices.of(row, tier))
+        usd_per_h = float(committed.sum())
         if not usd_per_h <= self.limits.max_usd_per_h * (1 + ROUNDING):
             return "order-over-hourly-cap"
         month = self.bill.spent_usd + usd_per_h * hours_left(now)
@@ -156,16 +164,18 @@ class SpendGuard:
         now = float(self.state.tier_gbps[row])
         return now, self.prices.of(row, order.tier_gbps) - self.prices.of(row, now)
 
-    def _usd_per_h(self, tiers_gbps: np.ndarray) -> float:
-        return float(self.prices.usd_per_h(tiers_gbps).sum())
-
-    def _committed(self) -> np.ndarray:
-        """The dearer tier of each span: the one it has, or one that is under way."""
-        coming = self.state.pending_gbps.copy()
+    def _committed_usd(self) -> np.ndarray:
+        """USD an hour of each span, the dearest that may be due, (spans,)."""
+        prices, state = self.prices, self.state
+        coming = np.where(np.isnan(state.pending_gbps), state.tier_gbps, state.pending_gbps)
+        usd = np.maximum(prices.usd_per_h(state.tier_gbps), prices.usd_per_h(coming))
         for span, (tier, _) in self._placed.items():
-            row = self.prices.rows[span]
-            coming[row] = np.fmax(coming[row], tier)
-        return np.fmax(self.state.tier_gbps, coming)
+            row = prices.rows[span]
+            usd[row] = max(usd[row], prices.of(row, tier))
+        for span, (paid, _) in self._paid.items():
+            row = prices.rows[span]
+            usd[row] = max(usd[row], paid)
+        return usd
 
 
 def _finite(limit: float) -> float | None:

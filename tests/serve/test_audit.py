@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from supervising import HandClock, Loop, agent, as_before, behave, bound
+from supervising import HandClock, Loop, agent, as_before, behave, bound, selling
 from wide import START, wide
 
 from bwalloc.allocate.limits import Limits
@@ -155,6 +155,7 @@ def test_lines_of_many_threads_do_not_mix(tmp_path):
 def test_a_new_process_goes_on_with_money_orders_number_and_kill_switch(tmp_path):
     limits = Limits(max_orders_per_h=2)
     first = loop(tmp_path / "a", limits)
+    selling(first.supervisor)
     inner = as_before(first.supervisor)
     tiers = iter(range(100, 110))
     behave(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from supervising import Loop, as_before, behave, bound, broken, words
+from supervising import Loop, as_before, behave, bound, broken, selling, words
 from wide import wide
 
 from bwalloc.allocate.limits import Limits
@@ -18,7 +18,7 @@ NETWORK = wide(24, 10)
 
 
 def loop(limits=None, **options):
-    return Loop(bound(NETWORK, limits, **options))
+    return Loop(selling(bound(NETWORK, limits, **options)))
 
 
 def nothing(record):

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from supervising import Loop, as_before, behave, bound, words
+from supervising import Loop, as_before, behave, bound, selling, words
 from wide import wide
 
 from bwalloc.allocate.limits import Limits, Times
 from bwalloc.control import Order, SpanTelemetry
 from bwalloc.errors import UnknownNameError
 from bwalloc.money import Tariff
+from bwalloc.network.offers import Offers
 from bwalloc.serve.bill import Bill, hours_left
 from bwalloc.serve.prices import Prices
 from bwalloc.serve.runtime import Proposal
@@ -26,9 +28,12 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TIMES = Times.of(Limits(), 10.0)
 
 
-def guard(tariffs=None, **limits):
-    """Four spans at 1 USD an hour per Gbit/s, as built."""
-    made = SpendGuard(Prices(NETWORK, tariffs), Limits(**limits), TIMES)
+ANY_TIER = dict.fromkeys(NETWORK.spans.name, Tariff(1.0))
+
+
+def guard(prices=None, **limits):
+    """Four spans, sold at any tier at 1 USD an hour per Gbit/s."""
+    made = SpendGuard(prices or Prices(NETWORK, ANY_TIER), Limits(**limits), TIMES)
     made.account(NOW, 0.0)
     return made
 
@@ -64,11 +69,57 @@ def test_what_is_no_order_is_refused(order, word):
     assert ([], [word]) == placed(guard(), order)
 
 
-def test_a_span_without_a_price_is_not_for_sale():
-    made = guard()
-    made.prices.is_for_sale[2] = False
+def test_what_is_not_offered_is_not_for_sale():
+    assert ([], ["order-not-for-sale: 1"]) == placed(guard(Prices(NETWORK)), ("span-2", 1.0))
 
-    assert ([], ["order-not-for-sale: 1"]) == placed(made, ("span-2", 1.0))
+
+def sold():
+    """Span 1 is sold by a menu, live within 300 s and paid by the hour; the others are built."""
+    menu = np.array([[0.0, 10.0, 40.0]])
+    fill = np.ones_like(menu)
+    offers = Offers(
+        span=np.array([1]),
+        first=np.array([1]),
+        tier_gbps=menu,
+        usd_per_h=menu * 2.0,
+        provider=(("isp",) * 3,),
+        delay_median_s=fill * 60.0,
+        delay_sigma=fill * 0.5,
+        delay_cap_s=fill * 300.0,
+        rejection=fill * 0.0,
+        min_billed_s=fill * 3600.0,
+        billed_every_s=fill * 3600.0,
+        order_every_s=fill * 300.0,
+    )
+    return Prices(replace(NETWORK, offers=offers))
+
+
+def test_a_span_is_sold_by_its_menu():
+    made = guard(sold())
+    seen(made, tiers=[BUILT[0], 10.0, BUILT[2], BUILT[3]])
+    built = float(np.delete(NETWORK.spans.usd_per_h, 1).sum())
+
+    assert ([], ["order-not-on-menu: 1"]) == placed(made, ("span-1", 11.0))
+    assert made.usd_per_h == pytest.approx(built + 20.0)
+    assert (["span-1"], ["order-not-for-sale: 1"]) == placed(
+        made, ("span-1", 40.0), ("span-0", 1.0)
+    )
+    assert made.usd_per_h == pytest.approx(built + 80.0)
+
+
+def test_what_was_ordered_counts_while_it_may_be_paid_for():
+    """Up, live, and down again at once: the hour is paid all the same."""
+    built = float(np.delete(NETWORK.spans.usd_per_h, 1).sum())
+    made = guard(sold(), max_orders_per_h=10)
+    seen(made, tiers=[BUILT[0], 10.0, BUILT[2], BUILT[3]])
+    placed(made, ("span-1", 40.0))
+    seen(made, tiers=[BUILT[0], 40.0, BUILT[2], BUILT[3]])
+    assert ["span-1"] == placed(made, ("span-1", 0.0), at_s=100.0)[0]
+    seen(made, tiers=[BUILT[0], 0.0, BUILT[2], BUILT[3]])
+    made.account(NOW, 200.0)
+    assert made.usd_per_h == pytest.approx(built + 80.0)
+    made.account(NOW, 100.0 + 3900.0 + 1.0)
+    assert made.usd_per_h == pytest.approx(built)
 
 
 def test_a_span_is_ordered_once_at_a_time():
@@ -201,7 +252,7 @@ def test_tariffs_may_be_given():
     made = Prices(NETWORK, {"span-0": Tariff(0.5, 0.5)})
 
     assert 1.0 == pytest.approx(made.of(0, 4.0))
-    assert 4.0 == pytest.approx(made.of(1, 4.0))
+    assert NETWORK.spans.usd_per_h[1] == pytest.approx(made.of(1, 4.0))
 
 
 ORDERS = st.lists(
@@ -233,7 +284,7 @@ def test_no_storm_of_orders_gets_past_a_cap(storm):
 
 def test_a_policy_that_orders_without_end_is_held_in_the_loop():
     limits = Limits(max_orders_per_h=5, max_usd_per_h=float(BUILT.sum()) + 40.0)
-    mine = Loop(bound(NETWORK, limits))
+    mine = Loop(selling(bound(NETWORK, limits)))
     inner, rng = as_before(mine.supervisor), np.random.default_rng(0)
 
     def storm(given):
@@ -268,7 +319,7 @@ def test_orders_that_are_none_cost_the_rates_nothing(orders):
 
 
 def test_approval_by_the_supervisor():
-    mine = Loop(bound(NETWORK, Limits(approval_above_usd_per_h=1.0)))
+    mine = Loop(selling(bound(NETWORK, Limits(approval_above_usd_per_h=1.0))))
     inner = as_before(mine.supervisor)
     order = Order("span-1", 90.0)
     behave(mine.supervisor, lambda given: Proposal(inner(given).rates_gbps, (order,)))
