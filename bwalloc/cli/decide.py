@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
 
 from bwalloc.control import Decision, Telemetry, from_json, to_json
 from bwalloc.errors import BwallocError
@@ -21,7 +23,7 @@ def run(
     agent: str,
     *,
     env: str,
-    telemetry: str | None = None,
+    telemetry: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     limits: Path | None = None,
     key: Path | None = None,
     runtime: RuntimeName = "auto",

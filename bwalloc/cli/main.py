@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -44,12 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with running(given):
             code = app(given, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
     except (BwallocError, CycloptsError) as error:
         print(f"bwalloc: {error}", file=sys.stderr)
         return BAD_INPUT
     except MemoryError as error:
         print(f"bwalloc: Out of memory ({error}); {LESS}", file=sys.stderr)
         return BAD_INPUT
+    except BrokenPipeError:  # whoever read has left: `bwalloc decide ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("bwalloc: interrupted", file=sys.stderr)
         return INTERRUPTED

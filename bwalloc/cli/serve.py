@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -78,16 +79,19 @@ def run(
     scenario = load_scenario(env, envs=envs)
     held = read_limits(limits) if limits else None
     listener = listen(settings)
-    bundle = load_bundle(agent, key=key)
-    with bundle.bind(scenario.network, held, runtime=runtime, audit=audit) as supervisor:
-        if shadow:
-            supervisor.shadow(load_bundle(shadow, key=key))
-        print(
-            f"{bundle.name} {bundle.version} decides for {scenario.slug} at {listener.url} "
-            "(page for operators; /docs: API); SIGTERM or Ctrl-C ends it",
-            flush=True,
-        )
-        return _serve(supervisor, listener, settings)
+    with closing(listener.socket):
+        bundle = load_bundle(agent, key=key)
+        beside = load_bundle(shadow, key=key) if shadow else None
+        bound = bundle.bind(scenario.network, held, runtime=runtime, audit=audit)
+        with bound as supervisor:
+            if beside:
+                supervisor.shadow(beside)
+            print(
+                f"{bundle.name} {bundle.version} decides for {scenario.slug} at {listener.url} "
+                "(page for operators; /docs: API); SIGTERM or Ctrl-C ends it",
+                flush=True,
+            )
+            return _serve(supervisor, listener, settings)
 
 
 def _settings(access: Access, key: Path | None) -> Settings:

@@ -88,10 +88,7 @@ def serve(app: ASGIApp, listener: Listener, settings: Settings, drain: Drain) ->
         ssl_context_factory=_given(listener.tls) if listener.tls else None,
     )
     server = _DrainingServer(config, drain, settings)
-    try:
-        server.run([listener.socket])
-    finally:
-        listener.socket.close()
+    server.run([listener.socket])
     return server.ended_by
 
 
