@@ -133,6 +133,13 @@ def positive(values: Array) -> Array:
     return values.clip(0)
 
 
+def picked(table: Array, index: Array) -> Array:
+    """One entry of each row of a table, (rows, entries) or (rows, entries, B); index (rows, B)."""
+    xp, place = namespace(table), index if table.ndim == 2 else index[:, None]
+    found = np.take_along_axis(table, place, 1) if xp is np else table.gather(1, place)
+    return found if table.ndim == 2 else found[:, 0]
+
+
 def silu(values: Array) -> Array:
     """`x * sigmoid(x)`. Ref: Elfwing et al., Neural Networks 107 (2018)."""
     xp = namespace(values)

@@ -137,7 +137,10 @@ class LinkTelemetry:
 
 @dataclass(frozen=True, config=_CONFIG)
 class SpanTelemetry:
-    """The tier each span is at, the one on order (NaN: none), and until when it is paid."""
+    """The tier each span is at, the one on order (NaN: none), and until when it is paid.
+
+    `paid_until_s` counts from the end of the interval.
+    """
 
     name: tuple[str, ...] = ()
     tier_gbps: Column = Field(default_factory=_empty_column)

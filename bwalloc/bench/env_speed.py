@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -51,7 +51,7 @@ def measure(
     episodes = Episodes([draw_world(scenario, "train", seed) for seed in range(batch)])
     state = simulator.start(batch)
     stagger = (np.arange(batch) * scenario.timing.intervals) // batch
-    state = type(state)(stagger, state.queued_gbit, state.busy_s, state.rates_gbps)
+    state = replace(state, interval=stagger)
     ask = _ask(scenario, batch)
     state = _advance(simulator, decoder, episodes, state, ask)
     done, seed, begin, cpu = 0, batch, time.perf_counter(), time.process_time()

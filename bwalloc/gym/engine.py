@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,8 +85,9 @@ class Engine:
             return
         for column, world in zip(columns, worlds, strict=True):
             self.episodes.replace(int(column), world)
-        for name in ("interval", "queued_gbit", "busy_s", "rates_gbps"):
-            getattr(self.state, name)[..., columns] = 0
+        fresh = self.simulator.start(len(columns))
+        for each in fields(fresh):
+            getattr(self.state, each.name)[..., columns] = getattr(fresh, each.name)
         first = self.simulator.first_readings(self.state, self.episodes)
         self.corrected.restart(columns, first)
 

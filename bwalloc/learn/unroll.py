@@ -95,8 +95,9 @@ class Unroll:
         for column in columns:
             self.episodes.replace(int(column), self._world())
         self.interval[columns] = 0
+        fresh = self.simulator.start(len(columns))
         for name in State.__slots__:
-            getattr(self.state, name)[..., columns] = 0
+            getattr(self.state, name)[..., columns] = self._tensor(getattr(fresh, name))
         batch = len(self.interval)
         first = self.simulator.first_readings(self.simulator.start(batch), self.episodes)
         self.corrected.restart(columns, self._readings(first))

@@ -53,6 +53,12 @@ class Network:
         return self.topology.spans
 
     @property
+    def fixed_usd_per_h(self) -> float:
+        """The bill of the spans whose tier stays as it is."""
+        usd = self.spans.usd_per_h
+        return float((usd if self.offers is None else np.delete(usd, self.offers.span)).sum())
+
+    @property
     def n_demands(self) -> int:
         """Number of demands."""
         return len(self.demands.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,12 @@ from bwalloc.observe.works import under_works
 
 if TYPE_CHECKING:
     from bwalloc.arrays import Array
-    from bwalloc.control import Telemetry
+    from bwalloc.control import SpanTelemetry, Telemetry
     from bwalloc.network import Network
+
+
+def _nothing_sold() -> Array:
+    return np.zeros((0, 1), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,9 @@ class Readings:
             works that touch the interval, (links, B).
         carried_gbps: (links, B).
         hour_of_week: UTC hour since Monday 00:00 at the end of the interval, (B,).
+        tier_gbps, pending_gbps: tier of each span that is sold, and the one on order (NaN: none),
+            (offered, B), in the order of `Network.offers`.
+        paid_left_s: for how long the tier is paid, (offered, B).
     """
 
     offered_gbps: Array
@@ -42,6 +49,9 @@ class Readings:
     capacity_gbps: Array
     carried_gbps: Array
     hour_of_week: Array
+    tier_gbps: Array = field(default_factory=_nothing_sold)
+    pending_gbps: Array = field(default_factory=_nothing_sold)
+    paid_left_s: Array = field(default_factory=_nothing_sold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +134,25 @@ def read_telemetry(network: Network, telemetry: Telemetry) -> Readings:
         capacity_gbps=capacity[:, None],
         carried_gbps=_finite(found_links.take(links.carried_gbps))[:, None],
         hour_of_week=np.array([hour_of_week(telemetry.interval_end)]),
+        **read_spans(network, telemetry.spans),
     )
+
+
+def read_spans(network: Network, spans: SpanTelemetry) -> dict[str, np.ndarray]:
+    """Fields of `Readings` about the spans that are sold, (offered, 1).
+
+    Raises:
+        TelemetryError: one of them is not in the record.
+    """
+    if network.offers is None:
+        return {}
+    names = tuple(network.spans.name[row] for row in network.offers.span)
+    found = _whole("span", names, spans.name)
+    return {
+        "tier_gbps": _finite(found.take(spans.tier_gbps))[:, None],
+        "pending_gbps": found.take(spans.pending_gbps)[:, None].astype(np.float32),
+        "paid_left_s": _finite(found.take(spans.paid_until_s))[:, None],
+    }
 
 
 def hour_of_week(moment: datetime) -> float:

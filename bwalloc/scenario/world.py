@@ -21,9 +21,9 @@ class World:
     `arrivals_gbit` enters each demand's `arrival_slot` substep by substep; `jobs_gbit` (None if no
     demand has jobs) enters the given slots in the first substep of an interval. `capacity_gbps` is
     what each link can carry at the end of an interval; `outages` say when it changes, and are None
-    where links never fail; links of spans that are sold are as wide as the largest tier. `fates` say
-    what would become of orders, None where nothing is sold. `start_h` is the UTC hour of the week
-    (0 = Monday 00:00).
+    where links never fail; links of spans that are sold are as wide as the largest tier. `fates`
+    say what would become of orders, None where nothing is sold. `start_h` is the UTC hour of the
+    week (0 = Monday 00:00).
     """
 
     split: str

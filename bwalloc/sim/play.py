@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bwalloc.allocate import Rule
     from bwalloc.scenario import Scenario, World
     from bwalloc.sim import Step
+    from bwalloc.sim.ports import PortFlows
+    from bwalloc.sim.state import State
 
 
 def _none() -> np.ndarray:
@@ -35,6 +37,8 @@ class Played:
         stalled_gpu_s, overrun_gbit: (B,).
         utilisation: mean load over capacity of each link, (links,).
         violations: limits broken over all decisions.
+        orders, rejected: orders accepted, and come to nothing, by span that is sold, (offered, B).
+        bill_usd, paid_usd: of these spans: amortised, as in the terms, and hourly, (offered, B).
         recovery_s: seconds to recover from each failure, of all episodes one after another.
         tenants: what became of the rates that tenants were promised, by tenant.
         offered_series, served_series: of the first episode, Gbit/s (intervals, demands).
@@ -50,6 +54,10 @@ class Played:
     overrun_gbit: np.ndarray
     utilisation: np.ndarray
     violations: int
+    orders: np.ndarray
+    rejected: np.ndarray
+    bill_usd: np.ndarray
+    paid_usd: np.ndarray
     offered_series: np.ndarray
     served_series: np.ndarray
     recovery_s: np.ndarray = field(default_factory=_none)
@@ -59,6 +67,27 @@ class Played:
     def net_usd(self) -> np.ndarray:
         """Money of each episode, (B,)."""
         return net_usd(self.terms)
+
+
+class _PortBooks:
+    """Orders and bills of the spans that are sold, each (offered, B); fields of `Played`."""
+
+    def __init__(self, scenario: Scenario, batch: int) -> None:
+        """Start with nothing ordered."""
+        offers = scenario.network.offers
+        shape = (0 if offers is None else len(offers.span), batch)
+        self.orders, self.rejected = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        self.bill_usd, self.paid_usd = np.zeros(shape), np.zeros(shape)
+
+    def add(self, flows: PortFlows) -> None:
+        """Book one counted interval."""
+        self.orders += flows.is_accepted
+        self.rejected += flows.is_refused
+        self.bill_usd += flows.bill_usd
+        self.paid_usd += flows.paid_usd
+
+
+_PORT_BOOKS = ("orders", "rejected", "bill_usd", "paid_usd")
 
 
 class Ledger:
@@ -73,6 +102,7 @@ class Ledger:
         self.stalled, self.overrun = np.zeros(batch), np.zeros(batch)
         self.load, self.room = np.zeros(links), np.zeros(links)
         self.violations = 0
+        self.orders = _PortBooks(scenario, batch)
         self.offered: list[np.ndarray] = []
         self.served: list[np.ndarray] = []
 
@@ -87,6 +117,8 @@ class Ledger:
         gpus = self.scenario.network.groups.gpus
         self.stalled += gpus @ step.flows.stalled_s if len(gpus) else 0.0
         self.overrun += step.overrun_gbit
+        if step.ports is not None:
+            self.orders.add(step.ports)
         self.load += step.readings.carried_gbps.sum(1)
         self.room += step.readings.capacity_gbps.sum(1)
         self.offered.append(step.readings.offered_gbps[:, 0].copy())
@@ -107,6 +139,7 @@ class Ledger:
             overrun_gbit=self.overrun,
             utilisation=self.load / np.maximum(self.room, 1e-9),
             violations=self.violations,
+            **vars(self.orders),
             offered_series=np.array(self.offered),
             served_series=np.array(self.served),
         )
@@ -132,6 +165,7 @@ def joined(parts: Sequence[Played]) -> Played:
         overrun_gbit=np.concatenate([part.overrun_gbit for part in parts]),
         utilisation=parts[0].utilisation,
         violations=sum(part.violations for part in parts),
+        **{name: _by_span(parts, name) for name in _PORT_BOOKS},
         offered_series=parts[0].offered_series,
         served_series=parts[0].served_series,
         recovery_s=np.concatenate([part.recovery_s for part in parts]),
@@ -154,6 +188,14 @@ def _joined_tenants(parts: Sequence[Played]) -> dict[str, Promise]:
             np.concatenate([each.credit_usd for each in found]),
         )
     return books
+
+
+def _by_span(parts: Sequence[Played], name: str) -> np.ndarray:
+    """Books by span one after another; of all spans together where networks differ."""
+    books: list[np.ndarray] = [getattr(part, name) for part in parts]
+    if len({len(book) for book in books}) > 1:
+        books = [book.sum(0, keepdims=True) for book in books]
+    return np.concatenate(books, 1)
 
 
 def _rows(part: Played, name: str, classes: Sequence[str]) -> np.ndarray:
@@ -180,7 +222,7 @@ def play(scenario: Scenario, rule: Rule, worlds: list[World]) -> Played:
         broken = violations(scenario.network, rates, readings.capacity_gbps)
         ledger.violations += int(broken.sum())
         step = simulator.step(state, rates, episodes)
-        logs.add(interval, rates, step, episodes)
+        logs.add(interval, rates, step, simulator, state, episodes)
         state, readings = step.state, step.readings
         if interval >= scenario.timing.warmup_intervals:
             ledger.add(step)
@@ -199,13 +241,24 @@ class Logs:
         physics = simulator.physics
         self.promises = PromiseLog(scenario, physics, len(worlds)) if has_floors else None
 
-    def add(self, interval: int, rates: np.ndarray, step: Step, episodes: Episodes) -> None:
-        """Note one interval."""
+    def add(
+        self,
+        interval: int,
+        rates: np.ndarray,
+        step: Step,
+        simulator: Simulator,
+        before: State,
+        episodes: Episodes,
+    ) -> None:
+        """Note one interval, which began in state `before`."""
         if self.recovery is not None:
             self.recovery.add(interval, rates, step)
         if self.promises is not None and interval >= self.warmup:
-            at = step.state.interval - 1
-            self.promises.add(rates, episodes.capacity_gbps(at), episodes.change(at))
+            at = before.interval
+            change = episodes.change(at)
+            self.promises.add(
+                rates, *simulator.in_tiers(before, episodes.capacity_gbps(at), change)
+            )
 
     def close(self) -> dict[str, Any]:
         """Fields of `Played`."""

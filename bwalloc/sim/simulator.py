@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from bwalloc.sim.backends import Backend, make_backend
 from bwalloc.sim.changes import Change, OutageColumns, play_parts
 from bwalloc.sim.dynamics import Load, Measured
 from bwalloc.sim.physics import build_physics
+from bwalloc.sim.ports import Fates, PortFlows, PortLaw
 from bwalloc.sim.state import Flows, State
 from bwalloc.sim.terms import MoneyTerms
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 class Step:
     """What one interval did: the next state, the flows, the money and what was measured.
 
-    `terms` are USD per episode, (B,); `overrun_gbit` is what failed links could not carry, (B,).
+    `terms` are USD per episode, (B,); `overrun_gbit` is what failed links could not carry, (B,);
+    `ports` is what became of tiers and orders, None where nothing is sold.
     """
 
     state: State
@@ -33,6 +35,7 @@ class Step:
     terms: dict[str, Array]
     overrun_gbit: Array
     readings: Readings
+    ports: PortFlows | None = None
 
 
 class Episodes:
@@ -48,6 +51,7 @@ class Episodes:
         self._steady_gbps = self._steady()
         fails = worlds[0].outages is not None
         self.outages = OutageColumns(worlds) if fails else None
+        self.fates = _fates(worlds) if worlds[0].fates is not None else None
 
     def replace(self, column: int, world: World) -> None:
         """Put a new world into one column."""
@@ -58,6 +62,9 @@ class Episodes:
             self.jobs[column] = world.jobs_gbit
         if self.outages is not None:
             self.outages.replace(column, world)
+        if self.fates is not None:
+            for mine, new in zip(self.fates, _fates([world]), strict=True):
+                mine[column] = new[0]
         steady, mine = self._steady_gbps, self.capacity[column]
         if steady is None or not (mine == steady[:, column]).all():
             self._steady_gbps = self._steady()
@@ -80,6 +87,18 @@ class Episodes:
             return self._steady_gbps
         return np.ascontiguousarray(self.capacity[np.arange(len(interval)), interval].T)
 
+    def fates_of(self, interval: np.ndarray) -> Fates | None:
+        """What becomes of orders placed before the given interval of each column."""
+        if self.fates is None:
+            return None
+        wait, is_refused, price_factor = self.fates
+        columns = np.arange(len(interval))
+        waits, refusals = (
+            np.ascontiguousarray(part[columns, interval].transpose(1, 2, 0))
+            for part in (wait, is_refused)
+        )
+        return Fates(waits, refusals, price_factor)
+
     def known_gbps(self, interval: np.ndarray) -> np.ndarray:
         """What telemetry before the given interval lets count on for it, (links, B)."""
         if self.outages is None:
@@ -95,6 +114,16 @@ class Episodes:
         if (self.capacity != self.capacity[:, :1]).any():
             return None
         return np.ascontiguousarray(self.capacity[:, 0].T)
+
+
+def _fates(worlds: Sequence[World]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Waits and refusals, (B, intervals, offered, tiers), and factors of prices, (B,)."""
+    fates = [world.fates for world in worlds if world.fates is not None]
+    return (
+        np.stack([each.wait for each in fates]),
+        np.stack([each.is_refused for each in fates]).astype(np.int64),
+        np.array([each.price_factor for each in fates]),
+    )
 
 
 class Simulator:
@@ -120,10 +149,11 @@ class Simulator:
         self.scenario = scenario
         self.physics = build_physics(scenario, smooth_gbit)
         self.terms = MoneyTerms(scenario)
+        self.ports = None if scenario.network.offers is None else PortLaw(scenario)
         self.backend: Backend = make_backend(self.physics, compiled=compiled, threads=threads)
 
     def start(self, batch: int) -> State:
-        """Empty queues and no rates."""
+        """Empty queues, no rates, first tiers."""
         demands, tunnels = self.physics.shape
         slots = self.scenario.slots.count
         return State(
@@ -131,10 +161,23 @@ class Simulator:
             queued_gbit=np.zeros((demands, slots, batch), np.float32),
             busy_s=np.zeros((demands, batch), np.float32),
             rates_gbps=np.zeros((demands, tunnels, batch), np.float32),
+            ports=np.zeros((5, 0, batch), np.int64)
+            if self.ports is None
+            else self.ports.start(batch),
         )
 
-    def step(self, state: State, rates_gbps: Array, episodes: Episodes) -> Step:
-        """Play one interval of every column under `rates_gbps` (demands, tunnels, B)."""
+    def step(
+        self, state: State, rates_gbps: Array, episodes: Episodes, orders: Array | None = None
+    ) -> Step:
+        """Play one interval of every column.
+
+        Args:
+            state: before it.
+            rates_gbps: (demands, tunnels, B).
+            episodes: what happens.
+            orders: place in its menu of the tier that each span shall have, -1 for no order, int
+                (offered, B); see `Network.offers`.
+        """
         return self.advance(
             state,
             rates_gbps,
@@ -142,6 +185,8 @@ class Simulator:
             episodes.capacity_gbps(state.interval),
             episodes.start_h,
             episodes.change(state.interval),
+            orders,
+            episodes.fates_of(state.interval),
         )
 
     def advance(
@@ -152,8 +197,15 @@ class Simulator:
         capacity_gbps: Array,
         start_h: Array,
         change: Change | None = None,
+        orders: Array | None = None,
+        fates: Fates | None = None,
     ) -> Step:
-        """`step` on explicit arrivals and capacity; runs on NumPy and on torch."""
+        """`step` on explicit arrivals and capacity; runs on NumPy and on torch.
+
+        Capacities are those of the largest tiers; spans that are sold have theirs of the state.
+        """
+        coming = capacity_gbps if change is None else change.coming_gbps
+        capacity_gbps, change = self.in_tiers(state, capacity_gbps, change)
         asked = (rates_gbps, capacity_gbps, state, load)
         if change is None or not change.is_inside:
             queued, busy, flows, overrun, measured = self.backend(*asked, 0)
@@ -161,24 +213,46 @@ class Simulator:
             queued, busy, flows, overrun, measured = play_parts(
                 self.backend, self.physics, *asked, change
             )
-        coming = capacity_gbps if change is None else change.coming_gbps
-        after = State(state.interval + 1, queued, busy, rates_gbps)
+        ports, ported, bill = state.ports, None, 0.0
+        if self.ports is not None and fates is not None:
+            ports, ported = self.ports.settle(state.ports, orders, fates, state.interval)
+            coming, bill = coming * self.ports.scale(ports, coming), ported.bill_usd.sum(0)
+        after = State(state.interval + 1, queued, busy, rates_gbps, ports)
         return Step(
             state=after,
             flows=flows,
-            terms=self.terms(state, flows, after),
+            terms=self.terms(state, flows, after, bill),
             overrun_gbit=overrun * self.scenario.timing.interval_s,
             readings=self._readings(after, flows, measured, coming, start_h),
+            ports=ported,
         )
+
+    def in_tiers(
+        self, state: State, capacity_gbps: Array, change: Change | None
+    ) -> tuple[Array, Change | None]:
+        """Capacities of the largest tiers as those of the tiers that are active."""
+        if self.ports is None:
+            return capacity_gbps, change
+        scale = self.ports.scale(state.ports, capacity_gbps)
+        if change is not None:
+            change = replace(change, before_gbps=change.before_gbps * scale)
+        return capacity_gbps * scale, change
 
     def first_readings(self, state: State, episodes: Episodes) -> Readings:
         """What is known before the first interval: capacities, and nothing offered yet."""
         nothing = state.busy_s * 0
-        capacity = episodes.known_gbps(state.interval)
+        capacity, _ = self.in_tiers(state, episodes.known_gbps(state.interval), None)
         return Readings(
             nothing, nothing, nothing, nothing, nothing, state.queued_gbit,
-            capacity, capacity * 0, episodes.start_h,
+            capacity, capacity * 0, episodes.start_h, **self._spans(state, capacity),
         )  # fmt: skip
+
+    def _spans(self, state: State, capacity_gbps: Array) -> dict[str, Array]:
+        """Fields of `Readings` about tiers, (offered, B)."""
+        if self.ports is None:
+            nothing = capacity_gbps[:0]
+            return {"tier_gbps": nothing, "pending_gbps": nothing, "paid_left_s": nothing}
+        return self.ports.telemetry(state.ports, state.interval, capacity_gbps)
 
     def _readings(
         self,
@@ -199,4 +273,5 @@ class Simulator:
             capacity_gbps=capacity_gbps,
             carried_gbps=measured.carried_gbps,
             hour_of_week=(start_h + state.interval * hours) % 168.0,
+            **self._spans(state, capacity_gbps),
         )

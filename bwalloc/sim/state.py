@@ -19,12 +19,14 @@ class State:
         busy_s: for how long the group of each demand has held work without a break, (demands, B);
             0 outside groups.
         rates_gbps: the rates of the interval before, (demands, tunnels, B).
+        ports: what is ordered on spans that are sold: see `sim.ports.Ports`, int (5, offered, B).
     """
 
     interval: Array
     queued_gbit: Array
     busy_s: Array
     rates_gbps: Array
+    ports: Array
 
 
 @dataclass(frozen=True, slots=True)

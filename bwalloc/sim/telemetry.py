@@ -49,6 +49,7 @@ def telemetry_of(
     capacity, works = readings.capacity_gbps[:, column], ()
     if world is not None and world.outages is not None:
         capacity = np.concatenate([before_gbps(world), world.capacity_gbps[-1:]])[interval]
+        capacity = capacity * _share(network, readings, column)
         works = tuple(_works(network, world, interval * network.interval_s, end))
     unknown = np.full(network.n_demands, np.nan)
     demands = DemandTelemetry(
@@ -67,13 +68,28 @@ def telemetry_of(
         carried_gbps=readings.carried_gbps[:, column],
         is_up=tuple(bool(value) for value in capacity > 0),
     )
-    spans = SpanTelemetry(
-        name=network.spans.name,
-        tier_gbps=network.spans.tier_gbps,
-        pending_gbps=np.full(len(network.spans.name), np.nan),
-        paid_until_s=np.full(len(network.spans.name), np.nan),
-    )
+    spans = _spans(network, readings, column)
     return Telemetry(end, network.interval_s, demands, links, spans, works)
+
+
+def _spans(network: Network, readings: Readings, column: int) -> SpanTelemetry:
+    names = network.spans.name
+    tier = np.array(network.spans.tier_gbps, np.float64)
+    pending, paid = np.full(len(names), np.nan), np.full(len(names), np.nan)
+    if network.offers is not None:
+        sold = network.offers.span
+        tier[sold] = readings.tier_gbps[:, column]
+        pending[sold] = readings.pending_gbps[:, column]
+        paid[sold] = readings.paid_left_s[:, column]
+    return SpanTelemetry(names, tier, pending, paid)
+
+
+def _share(network: Network, readings: Readings, column: int) -> np.ndarray | float:
+    """What each link has of its largest tier, (links,)."""
+    if network.offers is None:
+        return 1.0
+    share = readings.tier_gbps[:, column] / network.offers.largest_gbps
+    return np.append(share, 1.0)[network.offers.links_of(network.links)]
 
 
 def _works(network: Network, world: World, now_s: float, now: datetime) -> Iterator[Maintenance]:

@@ -27,10 +27,12 @@ class MoneyTerms:
         self.egress = network.tunnels.egress_usd_per_gbit.ravel().astype(np.float32)
         self.churn = law.churn_usd_per_gbps
         hours = scenario.timing.interval_s / 3600.0
-        self.bandwidth = float(network.spans.usd_per_h.sum()) * hours
+        self.bandwidth = network.fixed_usd_per_h * hours
 
-    def __call__(self, before: State, flows: Flows, after: State) -> dict[str, Array]:
-        """Terms of the interval between two states.
+    def __call__(
+        self, before: State, flows: Flows, after: State, ordered_usd: Array | float = 0.0
+    ) -> dict[str, Array]:
+        """Terms of the interval between two states; `ordered_usd` is the bill of ordered tiers.
 
         In the last interval the work still queued is settled at a fixed continuation cost, booked
         as expired, so that nobody gains by abandoning the future.
@@ -44,7 +46,7 @@ class MoneyTerms:
             "expired": _dot(self.expiry, flows.expired_gbit) + settled,
             "late": _dot(self.late, flows.waiting_gbit_s),
             "stall": _dot(self.stall, flows.stalled_s) if len(self.stall) else zero,
-            "bandwidth": zero + self.bandwidth,
+            "bandwidth": zero + self.bandwidth + ordered_usd,
             "egress": _dot(self.egress, flows.carried_gbit),
             "churn": changed * self.churn,
         }
