@@ -6,6 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from bwalloc.allocate.forecast import Constant, Forecast, Guarantee
+from bwalloc.allocate.order_rules import (
+    AutoscaledTiers,
+    Newsvendor,
+    OrderingRule,
+    OrderLaw,
+    ScheduledTiers,
+    TwoBar,
+    best_tier,
+    peak_tier,
+)
 from bwalloc.allocate.reactive import Autoscale, MaxMin, Proportional, StrictPriority
 from bwalloc.allocate.rule import Asker, Context, DecodedRule, Rule
 from bwalloc.allocate.static import Schedule, Static, StaticPeak
@@ -43,15 +53,31 @@ CLASSICAL = (
     "guarantee",
 )
 """Names of kind `classical`, in the order of a table."""
+ORDERING = ("best-tier", "newsvendor", "two-bar")
+"""Classical too, where capacity can be ordered: the rates of `forecast`, orders of their own."""
 REFERENCES = ("borrow-ideal", "clairvoyant")
 """Names of kind `reference`: they know or may do what no controller can."""
+
+
+_LAWS: dict[str, Callable[[Context], OrderLaw]] = {
+    "static-peak": peak_tier,
+    "static": best_tier,
+    "best-tier": best_tier,
+    "schedule": ScheduledTiers,
+    "autoscale": AutoscaledTiers,
+    "newsvendor": Newsvendor,
+}
+"""Who orders by a law of its own; the others order by `two-bar`."""
+_RATES_OF_FORECAST = frozenset({"schedule", "autoscale", *ORDERING})
 
 
 def make_rule(name: str, network: Network, history: History, tuned: Tuned) -> Rule:
     """A classical allocator over arrays.
 
+    Where capacity can be ordered the rule orders too (see `rule.Ordering`).
+
     Args:
-        name: one of `CLASSICAL`.
+        name: one of `CLASSICAL` or `ORDERING`.
         network: what it decides for.
         history: the record of the train split.
         tuned: constants by allocator name; those not given take their defaults.
@@ -59,6 +85,16 @@ def make_rule(name: str, network: Network, history: History, tuned: Tuned) -> Ru
     Raises:
         UnknownNameError: no classical allocator has this name.
     """
+    if network.offers is None:
+        return _rates_of("forecast" if name in ORDERING else name, network, history, tuned)
+    base = _rates_of("forecast" if name in _RATES_OF_FORECAST else name, network, history, tuned)
+    law = name if name in _LAWS else "two-bar"
+    context = Context(network, history, tuned.get(law, {}))
+    return OrderingRule(context, base, _LAWS.get(law, TwoBar)(context))
+
+
+def _rates_of(name: str, network: Network, history: History, tuned: Tuned) -> Rule:
+    """The rule that decides rates under this name."""
     context = Context(network, history, tuned.get(name, {}))
     if name in _ASKERS:
         return DecodedRule(network, _ASKERS[name](context))
@@ -75,5 +111,5 @@ def make_rule(name: str, network: Network, history: History, tuned: Tuned) -> Ru
         from bwalloc.allocate.stochastic_lp import StochasticLp
 
         return StochasticLp(context)
-    known = (*CLASSICAL, *REFERENCES)
+    known = (*CLASSICAL, *ORDERING, *REFERENCES)
     raise unknown_name(kind="allocator", name=name, known=known, remedy="See docs, 'Allocators'.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -51,6 +51,20 @@ class Rule(Protocol):
     def decide(self, readings: Readings) -> np.ndarray:
         """Feasible rates for the coming interval, float32 (demands, tunnels, B)."""
         ...
+
+
+@runtime_checkable
+class Ordering(Protocol):
+    """A rule that orders capacity too; asked right after its rates."""
+
+    def order(self, readings: Readings) -> np.ndarray:
+        """Place in its menu of the tier each span shall have, -1 for no order, int (offered, B)."""
+        ...
+
+
+def orders_of(rule: Rule, readings: Readings) -> np.ndarray | None:
+    """What a rule orders beside its rates; None if it never orders. Call it after `decide`."""
+    return rule.order(readings) if isinstance(rule, Ordering) else None
 
 
 class Asker(Protocol):

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bwalloc.allocate.catalogue import CLASSICAL, make_rule
+from bwalloc.allocate.catalogue import CLASSICAL, ORDERING, make_rule
 from bwalloc.allocate.limits import Limits, violations
 from bwalloc.allocate.projection import Projection
-from bwalloc.control import Decision, Telemetry
+from bwalloc.allocate.rule import orders_of
+from bwalloc.control import Decision, Order, Telemetry
 from bwalloc.errors import InfeasibleError, unknown_name
 from bwalloc.observe import History, measured, read_telemetry
 from bwalloc.scenario import load_scenario, train_worlds
@@ -89,6 +90,7 @@ class RuleSession:
             msg = f"'{self.name}' decided rates that do not fit the links it was told of."
             raise InfeasibleError(msg)
         self.decisions += 1
+        orders = named_orders(self.network, orders_of(self.rule, readings))
         return Decision(
             id=f"{self.name}-{self.decisions}",
             demands=self.network.demands.name,
@@ -96,22 +98,36 @@ class RuleSession:
             valid_until=telemetry.interval_end + timedelta(seconds=telemetry.interval_s),
             source=self.name,
             policy_version=self.policy_version,
+            orders=orders,
         )
+
+
+def named_orders(network: Network, places: np.ndarray | None) -> tuple[Order, ...]:
+    """Orders as a decision says them, of places in the menus of `network.offers` (offered, 1)."""
+    if places is None or network.offers is None:
+        return ()
+    offers = network.offers
+    return tuple(
+        Order(network.spans.name[offers.span[row]], float(offers.tier_gbps[row, place]))
+        for row, place in enumerate(places[:, 0])
+        if place >= 0
+    )
 
 
 def make_allocator(name: str, scenario: Scenario | str) -> ClassicalAllocator:
     """A classical allocator with the record and the tuned constants of a scenario.
 
     Args:
-        name: a name of `bwalloc.allocate.CLASSICAL`.
+        name: a name of `bwalloc.allocate.CLASSICAL` or `ORDERING`.
         scenario: a scenario, or the name of an environment.
 
     Raises:
         UnknownNameError: there is no such allocator or environment.
     """
-    if name not in CLASSICAL:
+    known = (*CLASSICAL, *ORDERING)
+    if name not in known:
         raise unknown_name(
-            kind="allocator", name=name, known=CLASSICAL, remedy="See docs, 'Allocators'."
+            kind="allocator", name=name, known=known, remedy="See docs, 'Allocators'."
         )
     built = load_scenario(scenario) if isinstance(scenario, str) else scenario
     history = measured(train_worlds(built), built.timing.interval_s)

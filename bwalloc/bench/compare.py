@@ -98,7 +98,7 @@ def check(
     scenario = tasks.scenario_of(setting)
     trace_statistics(scenario)  # refuses traces that are too short
     check_constants(scenario.tuned, scenario.slug)
-    return players(allocators, scenario.id)
+    return players(allocators, scenario.id, sells=scenario.network.offers is not None)
 
 
 def _play_all(

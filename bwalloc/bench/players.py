@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bwalloc.allocate import CLASSICAL, REFERENCES, make_rule
+from bwalloc.allocate import CLASSICAL, ORDERING, REFERENCES, make_rule
 from bwalloc.errors import unknown_name
 from bwalloc.serve import agents_for, list_agents, load_bundle
 from bwalloc.serve.agents import is_path
@@ -20,25 +20,27 @@ if TYPE_CHECKING:
 
 LEGACY = "static-peak"
 """Runs in every comparison: regret is measured from it."""
-RULES = (*CLASSICAL, *REFERENCES)
+RULES = (*CLASSICAL, *ORDERING, *REFERENCES)
 REMEDY = "See docs, 'Allocators', and agents/README.md, or give the path of an exported agent."
 _BUNDLES: dict[str, Bundle] = {}
 """Agents of the last comparison in this process."""
 
 
-def players(chosen: Sequence[str] | None, environment: str) -> list[str]:
+def players(chosen: Sequence[str] | None, environment: str, *, sells: bool = False) -> list[str]:
     """Names of all who play, in the order of a table; agents are read and checked anew.
 
     Args:
         chosen: names of rules and agents, paths of agents; by default all rules, and the agents
             of the catalogue that were made for the environment.
         environment: id of the environment.
+        sells: capacity can be ordered in it, so by default those who only differ in orders play.
 
     Raises:
         UnknownNameError: There is no such rule or agent.
         BundleError: A path holds no agent, or a broken one.
     """
-    wanted = [*RULES, *agents_for(environment)] if chosen is None else [LEGACY, *chosen]
+    rules = [name for name in RULES if sells or name not in ORDERING]
+    wanted = [*rules, *agents_for(environment)] if chosen is None else [LEGACY, *chosen]
     agents = [name for name in dict.fromkeys(wanted) if name not in RULES]
     _BUNDLES.clear()
     for name in agents:
@@ -51,7 +53,13 @@ def players(chosen: Sequence[str] | None, environment: str) -> list[str]:
 
 def kind_of(name: str) -> str:
     """`classical`, `reference` or `agent`."""
-    return "classical" if name in CLASSICAL else "reference" if name in REFERENCES else "agent"
+    return (
+        "classical"
+        if name in (*CLASSICAL, *ORDERING)
+        else "reference"
+        if name in REFERENCES
+        else "agent"
+    )
 
 
 def make_player(name: str, scenario: Scenario, history: Callable[[], History]) -> Rule:

@@ -38,6 +38,17 @@ SPACES: dict[str, dict[str, Range]] = {
         "up": (0.5, 1.0, False),
         "down": (0.1, 0.5, False),
     },
+    "best-tier": {"worth": (0.2, 3.0, True)},
+    "newsvendor": {
+        "worth": (0.2, 3.0, True),
+        "sigma": (0.05, 1.5, True),
+        "horizon_h": (0.25, 4.0, True),
+    },
+    "two-bar": {
+        "renewal": (-2.0, 2.0, False),
+        "bar": (-3.0, 2.0, False),
+        "lead": (0.05, 0.999, False),
+    },
     "last-value-lp": {"margin.*": (0.5, 10.0, True)},
     "mpc": {"alpha": LEVEL["alpha"], "margin.*": (0.5, 10.0, True)},
     "stochastic-lp": {

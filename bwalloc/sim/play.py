@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bwalloc.allocate.limits import violations
+from bwalloc.allocate.rule import orders_of
 from bwalloc.money import TERMS, net_usd
 from bwalloc.sim import Episodes, Simulator
 from bwalloc.sim.promises import Promise, PromiseLog
@@ -210,7 +211,7 @@ _FLOWS = ("offered_gbit", "attained_gbit", "served_gbit", "expired_gbit")
 
 
 def play(scenario: Scenario, rule: Rule, worlds: list[World]) -> Played:
-    """Play `worlds` from start to end under `rule`, all at once."""
+    """Play `worlds` from start to end under `rule`, all at once, with its orders if it has any."""
     simulator, episodes = Simulator(scenario), Episodes(worlds)
     state = simulator.start(len(worlds))
     readings = simulator.first_readings(state, episodes)
@@ -221,7 +222,8 @@ def play(scenario: Scenario, rule: Rule, worlds: list[World]) -> Played:
         rates = rule.decide(readings)
         broken = violations(scenario.network, rates, readings.capacity_gbps)
         ledger.violations += int(broken.sum())
-        step = simulator.step(state, rates, episodes)
+        orders = orders_of(rule, readings)
+        step = simulator.step(state, rates, episodes, orders)
         logs.add(interval, rates, step, simulator, state, episodes)
         state, readings = step.state, step.readings
         if interval >= scenario.timing.warmup_intervals:

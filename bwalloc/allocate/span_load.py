@@ -1,0 +1,120 @@
+"""The load of the spans that are sold: what their demands send, need, and are worth."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    from bwalloc.network import Network
+    from bwalloc.observe import History, Readings
+
+PATIENCE_S = 900.0
+"""In what time a backlog without a deadline shall be cleared."""
+MOMENTS = 5_000
+"""Moments of the record that are looked at."""
+JOB_SLOTS = 24
+"""Slots of work that may wait for long (see `scenario.build_slots`)."""
+
+
+class SpanLoad:
+    """Which demands load the two directions of each sold span, each over its tunnels evenly."""
+
+    def __init__(self, network: Network) -> None:
+        """Prepare the shares."""
+        assert network.offers is not None
+        self.network, self.offers = network, network.offers
+        self.share = _shares(network)
+        deadline = np.asarray(network.demands.deadline_s, np.float64)
+        self.waits = np.isfinite(deadline) & (deadline > network.interval_s)
+        self.deadline_s = deadline
+        self.value = network.law.whole_usd_per_gbit
+        self.dearest = np.argsort(-self.value, kind="stable")
+
+    def gbps(self, load_gbps: np.ndarray) -> np.ndarray:
+        """Load of the busier direction, (offered, ...), of loads (demands, ...)."""
+        return np.tensordot(self.share, load_gbps, 1).max(1)
+
+    def due_gbps(self, readings: Readings) -> np.ndarray:
+        """Rate by which each demand would meet all deadlines of its backlog, (demands, B)."""
+        queued = np.asarray(readings.queued_gbit, np.float64)
+        count = min(queued.shape[1], JOB_SLOTS)
+        whole = np.where(np.isfinite(self.deadline_s), self.deadline_s, PATIENCE_S)
+        due = whole[:, None] * np.minimum(np.arange(queued.shape[1]) + 1, count) / count
+        due = np.where(self.waits[:, None], due, PATIENCE_S)
+        due = np.maximum(due, self.network.interval_s)
+        return (queued.cumsum(1) / due[:, :, None]).max(1)
+
+    def worth_usd_per_h(self, load_gbps: np.ndarray) -> np.ndarray:
+        """What each tier earns in an hour at given loads, the dearest demands served first.
+
+        Args:
+            load_gbps: (demands, ...).
+
+        Returns:
+            Both directions together, (offered, tiers, ...).
+        """
+        tiers = np.nan_to_num(self.offers.tier_gbps)
+        worth = np.zeros((*tiers.shape, *load_gbps.shape[1:]))
+        room = tiers.reshape(*tiers.shape, *(1,) * (load_gbps.ndim - 1))
+        for way in range(self.share.shape[1]):
+            left = np.broadcast_to(room, worth.shape).copy()
+            for row in self.dearest:
+                share = self.share[:, way, row]
+                if share.any() and self.value[row] > 0:
+                    mine = np.multiply.outer(share, load_gbps[row])[:, None]
+                    served = np.minimum(mine, left)
+                    left -= served
+                    worth += served * (self.value[row] * 3600.0)
+        return worth
+
+    def recorded(self, history: History) -> tuple[Float[np.ndarray, "demands moments"], np.ndarray]:
+        """Loads of the record by interval, and the UTC hour of day of each.
+
+        What may wait counts with its mean: it is served when there is room.
+        """
+        log = history.log
+        if not log.load_gbps.size:
+            return history.hourly_gbps.T, np.arange(24)
+        load = log.load_gbps.mean(2, dtype=np.float32).reshape(-1, log.load_gbps.shape[3]).T
+        load = np.where(self.waits[:, None], load.mean(1, keepdims=True), load)
+        some = slice(None, None, 1 + load.shape[1] // MOMENTS)
+        return load[:, some], log.hour_of_day(self.network.interval_s).ravel()[some]
+
+    @cached_property
+    def price_usd_per_h(self) -> np.ndarray:
+        """Price of each tier, infinite where there is none, (offered, tiers)."""
+        return np.where(self.offers.is_sold, self.offers.usd_per_h, np.inf)
+
+    def cheapest_of(self, gbps: np.ndarray) -> np.ndarray:
+        """Place of the cheapest tier of at least `gbps` (offered, B), else of the largest."""
+        fits = self.offers.tier_gbps[:, :, None] >= gbps[:, None]
+        price = np.where(fits, self.price_usd_per_h[:, :, None], np.inf)
+        largest = self.offers.is_sold.sum(1)[:, None] - 1
+        return np.where(np.isfinite(price).any(1), price.argmin(1), largest)
+
+    def places(self, tier_gbps: np.ndarray) -> np.ndarray:
+        """Place in its menu of a tier that telemetry shows, (offered, B)."""
+        away = np.abs(self.offers.tier_gbps[:, :, None] - tier_gbps[:, None])
+        return np.nan_to_num(away, nan=np.inf).argmin(1)
+
+
+def _shares(network: Network) -> np.ndarray:
+    """Share of each demand that crosses each direction, (offered, 2, demands)."""
+    assert network.offers is not None
+    tunnels, links = network.tunnels, network.links
+    even = tunnels.exists / np.maximum(tunnels.exists.sum(1, keepdims=True), 1)
+    crossing = np.zeros((network.n_links + 1, network.n_demands))
+    demand = np.broadcast_to(np.arange(network.n_demands)[:, None, None], tunnels.hops.shape)
+    np.add.at(crossing, (tunnels.hops, demand), np.broadcast_to(even[:, :, None], demand.shape))
+    share = np.zeros((len(network.offers.span), 2, network.n_demands))
+    menu, seen = network.offers.links_of(links), dict[int, int]()
+    for link in np.flatnonzero(menu >= 0):
+        way = seen.setdefault(int(menu[link]), 0)
+        share[menu[link], way] = crossing[link]
+        seen[int(menu[link])] = way + 1
+    return share
