@@ -1,6 +1,8 @@
 """`bwalloc decide`: one decision as JSON."""
 
 import io
+import json
+import re
 import subprocess
 import sys
 
@@ -76,6 +78,30 @@ def test_one_row_of_rates_stands_on_one_line(capsys):
 
     assert 8 == sum(line.startswith("  [") for line in lines)
     assert len(lines) < 30
+
+
+SHOWN = re.compile(
+    r"\$ bwalloc decide (?P<line>metro-inference .*)\n(?P<answer>\{\n(?:.*\n)+?\})\n"
+)
+PAGES = [sidecars.ROOT / "README.md", *sorted((sidecars.ROOT / "docs").glob("*.md"))]
+ANSWERS = [
+    pytest.param(found["line"], found["answer"], id=page.name)
+    for page in PAGES
+    for found in SHOWN.finditer(page.read_text(encoding="utf-8"))
+]
+
+
+def test_an_answer_is_shown():
+    assert ANSWERS
+
+
+@pytest.mark.parametrize(("line", "answer"), ANSWERS)
+def test_the_answer_shown_is_the_answer_given(capsys, line, answer):
+    assert 0 == main(["decide", *line.split()])
+    given, shown = json.loads(capsys.readouterr().out), json.loads(answer)
+
+    np.testing.assert_allclose(given.pop("rates_gbps"), shown.pop("rates_gbps"), rtol=1e-3)
+    assert given == shown
 
 
 def test_what_is_wrong_is_said_in_one_line(capsys, tmp_path):
