@@ -19,6 +19,12 @@ TOLERANCE = 1e-5
 """Relative overload that float32 sums may show."""
 
 
+MOST_FACTOR = 1e6
+"""Beyond this multiple of what was built nothing measured is believed."""
+MOST_GBPS = 1e9
+"""No rate anybody may ask for is larger; float32 and its sums hold it."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What every decision is held to, whoever made it; the defaults limit nothing but capacity.
@@ -77,17 +83,22 @@ class Limits:
             if not value >= 0:  # NaN too
                 msg = f"Limits.{place}: got {value}, must be a number of at least 0."
                 raise LimitsError(msg)
+        self._check_what_is_computed_with()
+
+    def _check_what_is_computed_with(self) -> None:
+        """Refuse what float32 or the projection cannot compute with."""
         for name in ("floors_gbps", "static_gbps"):
             for key, value in getattr(self, name).items():
-                if math.isinf(value):
-                    msg = f"Limits.{name}, '{key}': must be finite."
+                if value > MOST_GBPS:
+                    msg = f"Limits.{name}, '{key}': got {value}, must be at most {MOST_GBPS:g}."
                     raise LimitsError(msg)
         if self.least_change >= 1:
             msg = f"Limits.least_change: got {self.least_change}, must be a share below 1."
             raise LimitsError(msg)
-        if min(self.capacity_up_to, self.offered_up_to) < 1:
-            msg = "Limits.capacity_up_to, offered_up_to: must be at least 1."
-            raise LimitsError(msg)
+        for name in ("capacity_up_to", "offered_up_to"):
+            if not 1 <= getattr(self, name) <= MOST_FACTOR:
+                msg = f"Limits.{name}: must be at least 1 and at most {MOST_FACTOR:g}."
+                raise LimitsError(msg)
 
     def _numbers(self) -> Iterator[tuple[str, float]]:
         for each in fields(self):

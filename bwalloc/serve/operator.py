@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bwalloc.allocate.limits import MOST_GBPS
 from bwalloc.allocate.projection import Fixed
 from bwalloc.errors import LimitsError, nearest
 from bwalloc.serve.status import OverrideStatus
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
     from bwalloc.network import Network
     from bwalloc.serve.clock import Clock
+
+
+LONGEST_S = 366 * 86400.0
+"""Longest time after which an override ends by itself."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,11 @@ def override_of(
     clock: Clock,
 ) -> Override:
     """An override that begins now; check it first."""
-    now, rates = clock.utc(), dict(gbps) if isinstance(gbps, Mapping) else gbps
+    now = clock.utc()
+    if isinstance(gbps, Mapping):
+        rates = {name: float(value) for name, value in gbps.items()}
+    else:
+        rates = None if gbps is None else float(gbps)
     if for_s is None:
         return Override(tenant, rates, reason, now, None, math.inf)
     until_s = clock.monotonic() + for_s
@@ -118,11 +127,14 @@ def check_override(
                 msg = f"Tenant '{tenant}' has no demand '{name}'. {nearest(name, mine)}"
                 raise LimitsError(msg)
     for name, value in rates.items():
-        if not (math.isfinite(value) and value >= 0):
-            msg = f"Override of '{name}': got {value} Gbit/s, must be finite and at least 0."
+        if not 0 <= value <= MOST_GBPS:  # NaN too
+            msg = f"Override of '{name}': got {value} Gbit/s, must be 0 to {MOST_GBPS:g}."
             raise LimitsError(msg)
-    if for_s is not None and not for_s > 0:
-        msg = f"Override of '{tenant}': for_s is {for_s}, must be above 0."
+    if for_s is not None and not 0 < for_s <= LONGEST_S:
+        msg = (
+            f"Override of '{tenant}': for_s is {for_s}, must be above 0 and at most {LONGEST_S:g}; "
+            "None holds until it is released."
+        )
         raise LimitsError(msg)
 
 

@@ -31,7 +31,10 @@ class PolicySession:
         self._has_begun, self._inherited = False, None
 
     def inherit(self, other: PolicySession, rows: np.ndarray) -> None:
-        """Go on with the history of another session, which stays as it is.
+        """Go on with the history of another session, which stays as it is; its own is forgotten.
+
+        A session that takes over from one that has seen nothing since it took over from this one
+        goes on where it stood.
 
         Args:
             other: of the same length of an interval.
@@ -41,6 +44,9 @@ class PolicySession:
         source = other if other._inherited is None else other._inherited[0]
         if other._inherited is not None:
             rows = np.where(rows >= 0, other._inherited[1][rows], -1)
+        if source is self:
+            return
+        self.reset()
         if source._has_begun:
             self._inherited = source, rows
 

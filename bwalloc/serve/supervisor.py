@@ -309,7 +309,6 @@ class Supervisor:
         made = make()
         with core.deciding:
             everybody = np.arange(self.network.n_demands)
-            made.session.reset()
             made.session.inherit(core.active.session, everybody)
             core.number += 1
             numbered = replace(made.status, deployment=core.number)

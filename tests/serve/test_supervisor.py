@@ -151,6 +151,16 @@ def test_history_goes_on_over_a_swap_and_back():
         np.testing.assert_array_equal(expected.rates_gbps, other.turn().rates_gbps)
 
 
+def test_history_outlives_a_swap_that_is_rolled_back_at_once():
+    mine, other = loop(), loop()
+    mine.turns(4), other.turns(4)
+    other.supervisor.swap(agent())
+    for _ in range(3):
+        other.supervisor.rollback()
+
+    np.testing.assert_array_equal(mine.turn().rates_gbps, other.turn().rates_gbps)
+
+
 def test_numbers_of_deployments_only_count_up():
     supervisor = loop().supervisor
 
@@ -260,8 +270,9 @@ def test_an_override_may_name_demands_or_take_the_static_table_and_may_end_by_it
     ("given", "message"),
     [
         (("tenant-9", 1.0), "No tenant 'tenant-9'.*Nearest"),
-        (("tenant-1", -1.0), "at least 0"),
-        (("tenant-1", float("nan")), "must be finite"),
+        (("tenant-1", -1.0), "must be 0 to"),
+        (("tenant-1", float("nan")), "must be 0 to"),
+        (("tenant-1", 1e39), "must be 0 to"),
         (("tenant-1", {"demand-2": 1.0}), "Tenant 'tenant-1' has no demand 'demand-2'"),
         (("tenant-1", {"demand-1": float("inf")}), "'demand-1': got inf"),
     ],
@@ -269,6 +280,26 @@ def test_an_override_may_name_demands_or_take_the_static_table_and_may_end_by_it
 def test_an_override_that_makes_no_sense_is_refused(given, message):
     with pytest.raises(LimitsError, match=message):
         loop().supervisor.override(*given)
+
+
+@pytest.mark.parametrize("for_s", [0.0, float("nan"), float("inf"), 1e12])
+def test_an_override_ends_within_a_year_or_by_a_word(for_s):
+    with pytest.raises(LimitsError, match="for_s is"):
+        loop().supervisor.override("tenant-1", 1.0, for_s=for_s)
+
+
+@pytest.mark.parametrize("gbps", [1e9, {"demand-1": 1e9, "demand-5": 1e9}, np.float32(1e9)])
+def test_an_override_beyond_all_links_gets_what_they_carry(tmp_path, gbps):
+    mine = loop(audit=tmp_path / "a")
+    mine.turn()
+    mine.supervisor.override("tenant-1", gbps)
+    decision = mine.turn()
+    rows = np.array(NETWORK.demands.tenant) == "tenant-1"
+
+    assert "policy" == decision.source
+    assert decision.rates_gbps[rows].sum() > 10
+    assert 0 == broken(NETWORK, decision, NETWORK.links.capacity_gbps)
+    assert mine.supervisor.status().overrides[0].gbps >= 1e9
 
 
 def test_an_override_that_is_not_there_cannot_be_released():
