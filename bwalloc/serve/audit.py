@@ -10,7 +10,8 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Mapping
+import weakref
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,20 +47,19 @@ class AuditLog:
         with self._lock:
             try:
                 self._append(_json_line(line))
-            except (OSError, ValueError):
+            except (OSError, TypeError, ValueError):
                 self.errors += 1
 
-    def last(self) -> dict[str, Any] | None:
-        """The last whole line, of this file or of the one put aside; None if there is none."""
+    def newest(self) -> Iterator[dict[str, Any]]:
+        """The last whole lines, newest first, of this file and of the one put aside."""
         for path in (self.path, _aside(self.path, 1)):
             for line in reversed(_tail(path)):
                 try:
                     found = json.loads(line)
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue
                 if isinstance(found, dict):
-                    return found
-        return None
+                    yield found
 
     def close(self) -> None:
         """Close the file; a later line opens it again."""
@@ -82,6 +82,7 @@ class AuditLog:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, OPENING, 0o640)
+            self._closing = weakref.finalize(self, os.close, self._descriptor)
             self._is_torn = not _ends_with_newline(self.path)
         except OSError:
             self.errors += 1
@@ -102,8 +103,8 @@ class AuditLog:
 
     def _shut(self) -> None:
         if self._descriptor is not None:
-            os.close(self._descriptor)
             self._descriptor = None
+            self._closing()  # once; also where nobody holds the log any more
 
 
 def read_audit(path: Path | str) -> list[dict[str, Any]]:

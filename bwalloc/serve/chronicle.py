@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, TypeAdapter
 
 from bwalloc.serve.audit import AuditLog
 from bwalloc.serve.freshness import utc_of
@@ -17,15 +19,37 @@ if TYPE_CHECKING:
     from bwalloc.serve.status import RecentDecision
 
 
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
 @dataclass(frozen=True)
 class Left:
-    """What the process before left: its last deployment, kill switch, bill, and when that was."""
+    """What the process before left.
+
+    Attributes:
+        at: when it wrote this.
+        deployment: its last.
+        killed: why its kill switch was on, or None.
+        usd_per_h: what was bought.
+        spent_usd: by month.
+        order_ages_s: how long before `at` each order of the last hour was placed.
+        tiers: Gbit/s by span, of those that were not at the tier they were built with.
+        placed: by span, tier that was ordered, and how long before `at`.
+        paid: by span, USD an hour that may be due, and for how long after `at`.
+    """
 
     at: datetime
     deployment: int
     killed: str | None
-    usd_per_h: float
-    bill: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    usd_per_h: Number
+    spent_usd: dict[str, Number]
+    order_ages_s: list[Number]
+    tiers: dict[str, Number] = field(default_factory=dict[str, float])
+    placed: dict[str, tuple[Number, Number]] = field(default_factory=dict[str, tuple[float, float]])
+    paid: dict[str, tuple[Number, Number]] = field(default_factory=dict[str, tuple[float, float]])
+
+
+_LEFT = TypeAdapter(Left)
 
 
 class Chronicle:
@@ -41,19 +65,16 @@ class Chronicle:
         return 0 if self._log is None else self._log.errors
 
     def left(self) -> Left | None:
-        """What the last line says; None without a log, or if it makes no sense."""
-        line = None if self._log is None else self._log.last()
-        try:
-            state = (line or {})["state"]
-            return Left(
-                at=utc_of(datetime.fromisoformat(line["at"])),  # pyright: ignore[reportOptionalSubscript]
-                deployment=int(state["deployment"]),
-                killed=None if state["killed"] is None else str(state["killed"]),
-                usd_per_h=float(state["usd_per_h"]),
-                bill=dict(state["bill"]),
-            )
-        except (KeyError, TypeError, ValueError):
-            return None
+        """What the last line that a supervisor wrote says; None if there is none."""
+        for line in () if self._log is None else self._log.newest():
+            try:
+                state = line["state"]
+                parts = {**state["bill"], **state.get("spans", {}), **state, "at": line["at"]}
+                left = _LEFT.validate_python(parts)
+            except (AttributeError, KeyError, TypeError, ValueError):
+                continue
+            return replace(left, at=utc_of(left.at))
+        return None
 
     def event(self, at: datetime, event: str, state: Mapping[str, Any], **details: Any) -> None:
         """One line about something that happened."""

@@ -64,6 +64,7 @@ class Core:
             "killed": self.will.killed,
             "usd_per_h": round(self.spend.usd_per_h, 6),
             "bill": self.spend.bill.to_record(now_s),
+            "spans": self.spend.to_record(now_s),
         }
 
     def log(self, event: str, **details: Any) -> None:

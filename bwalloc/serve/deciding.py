@@ -51,7 +51,7 @@ def _decide(core: Core, telemetry: Telemetry | None, begun: float) -> Decision:
         left_s = binding.times.decide_within_s - (time.perf_counter() - begun)
         choice = choose(binding, active, intake, fault, left_s, now_s)
     if telemetry is not None and intake.readings is not None:
-        core.spend.see(binding.prices.state(telemetry.spans))
+        core.spend.see(telemetry.spans)
     return _issued(core, choice, intake, begun)
 
 

@@ -80,19 +80,30 @@ class Prices:
         block = np.fmax(offers.min_billed_s[menu], offers.billed_every_s[menu])
         return float(np.nanmax(offers.delay_cap_s[menu] + block))
 
-    def state(self, record: SpanTelemetry | None) -> SpanState:
-        """Tiers by telemetry, matched by name; as built where it says nothing credible."""
-        nothing = SpanState(self.built_gbps, np.full(len(self.built_gbps), np.nan))
-        if record is None or not record.name:
-            return nothing
+    def as_built(self) -> SpanState:
+        """Before telemetry says anything."""
+        return SpanState(self.built_gbps.copy(), np.full(len(self.built_gbps), np.nan))
+
+    def carried(self, known: SpanState, other: Prices) -> SpanState:
+        """What is known of the spans of another network, by name; new ones are as built."""
+        state = self.as_built()
+        for name, row in self.rows.items():
+            if (before := other.rows.get(name)) is not None:
+                state.tier_gbps[row] = known.tier_gbps[before]
+                state.pending_gbps[row] = known.pending_gbps[before]
+        return state
+
+    def state(self, record: SpanTelemetry, known: SpanState) -> SpanState:
+        """Tiers by telemetry, matched by name; what was `known` where it says nothing credible."""
         try:
             found = self._index.find(record.name)
             tier, pending = found.take(record.tier_gbps), found.take(record.pending_gbps)
         except (AttributeError, IndexError, TypeError, ValueError):  # made around its checks
-            return nothing
-        tier = np.where(np.isfinite(tier) & (tier >= 0), tier, self.built_gbps)
-        pending = np.where(np.isfinite(pending) & (pending >= 0), pending, np.nan)
-        return SpanState(tier, pending)
+            return known
+        coming = np.where(np.isfinite(pending) & (pending >= 0), pending, np.nan)
+        if found.is_missing is not None:
+            coming = np.where(found.is_missing, known.pending_gbps, coming)
+        return SpanState(np.where(np.isfinite(tier) & (tier >= 0), tier, known.tier_gbps), coming)
 
 
 def _places(spans: np.ndarray) -> dict[int, int]:

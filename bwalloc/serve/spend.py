@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bwalloc.allocate.limits import Limits, Times
+    from bwalloc.control import SpanTelemetry
     from bwalloc.serve.chronicle import Left
-    from bwalloc.serve.prices import Prices, SpanState
+    from bwalloc.serve.prices import Prices
 
 ROUNDING = 1e-9
 """Overrun of a cap that sums of float64 may show, as a share."""
@@ -38,16 +39,16 @@ class SpendGuard:
     def __init__(self, prices: Prices, limits: Limits, times: Times) -> None:
         """Nothing was spent yet."""
         self.prices, self.limits, self.times = prices, limits, times
-        self.state = self._seen = prices.state(None)
+        self.state = self._seen = prices.as_built()
         self.bill = Bill()
         self.approvals = Approvals(limits)
         self._placed: dict[str, tuple[float, float]] = {}
         self._paid: dict[str, tuple[float, float]] = {}
 
     def rebind(self, prices: Prices, times: Times) -> None:
-        """Go on for another network; orders of spans that it has not are forgotten."""
+        """Go on for another network, by name; spans that it has not are forgotten."""
+        self.state = self._seen = prices.carried(self._seen, self.prices)
         self.prices, self.times = prices, times
-        self.state = self._seen = prices.state(None)
         self.approvals.keep(prices.rows)
         self._placed = {k: v for k, v in self._placed.items() if k in prices.rows}
         self._paid = {k: v for k, v in self._paid.items() if k in prices.rows}
@@ -57,14 +58,38 @@ class SpendGuard:
         """What is bought now, of each span the dearest that may be due."""
         return float(self._committed_usd().sum())
 
+    def to_record(self, now_s: float) -> dict[str, Any]:
+        """What a later process must know of spans: tiers seen, and what is ordered and paid for."""
+        tiers, built, prices = self._seen.tier_gbps, self.prices.built_gbps, self.prices
+        return {
+            "tiers": {k: float(tiers[v]) for k, v in prices.rows.items() if tiers[v] != built[v]},
+            "placed": {
+                span: (tier, round(now_s - when_s, 3))
+                for span, (tier, when_s) in self._placed.items()
+            },
+            "paid": {
+                span: (usd, round(until_s - now_s, 3))
+                for span, (usd, until_s) in self._paid.items()
+            },
+        }
+
     def restore(self, left: Left, now: datetime, now_s: float) -> None:
         """Go on from what the process before left; what it bought was paid for meanwhile."""
-        since_s = max(0.0, (now - left.at).total_seconds())
-        self.bill.restore(left.bill, since_s, now, now_s, left.usd_per_h)
+        since_s, rows = max(0.0, (now - left.at).total_seconds()), self.prices.rows
+        then_s = now_s - since_s
+        for span, tier in left.tiers.items():
+            if span in rows:
+                self._seen.tier_gbps[rows[span]] = tier
+        placed = {span: (tier, then_s - age_s) for span, (tier, age_s) in left.placed.items()}
+        paid = {span: (usd, then_s + left_s) for span, (usd, left_s) in left.paid.items()}
+        self._placed = {k: v for k, v in placed.items() if k in rows}
+        self._paid = {k: v for k, v in paid.items() if k in rows}
+        record = {"spent_usd": left.spent_usd, "order_ages_s": left.order_ages_s}
+        self.bill.restore(record, since_s, now, now_s, left.usd_per_h)
 
-    def see(self, state: SpanState) -> None:
+    def see(self, record: SpanTelemetry) -> None:
         """Take in which tiers telemetry shows; billed from the next `account` on."""
-        self._seen = state
+        self._seen = self.prices.state(record, self._seen)
 
     def account(self, now: datetime, now_s: float) -> None:
         """Bill the time since the last look at what was bought; a month begins at 0."""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from bwalloc.serve.status import Status
     from bwalloc.serve.worker import Worker
 
+LONGEST_REASON = 1000
+"""Characters: each line of the audit log repeats why the kill switch is on."""
 MOST_STUCK = 4
 """Policies that may hang in threads of their own; with more, no further bundle takes over."""
 
@@ -186,9 +188,11 @@ class Supervisor:
     def kill(self, reason: str) -> None:
         """Switch the policy off: the static table only, no orders, until `revive`.
 
-        A new process that finds this in its audit log keeps the switch on.
+        A new process that finds this in its audit log keeps the switch on. Of the reason the first
+        `LONGEST_REASON` characters are kept.
         """
-        self._say(lambda will: replace(will, killed=reason or "no reason given"))
+        reason = reason[:LONGEST_REASON] or "no reason given"
+        self._say(lambda will: replace(will, killed=reason))
         self._core.log("kill", reason=reason)
 
     def revive(self) -> None:
@@ -217,6 +221,7 @@ class Supervisor:
             LimitsError: There is no such tenant or demand, or a rate is negative or not finite.
         """
         check_override(self.network, tenant, gbps, for_s)
+        reason = reason[:LONGEST_REASON]
         said = override_of(tenant, gbps, reason, for_s, self._core.clock)
         self._say(lambda will: will.with_override(said))
         self._core.log("override", tenant=tenant, gbps=said.status.gbps, reason=reason)

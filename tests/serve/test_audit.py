@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import os
 import signal
@@ -14,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from supervising import HandClock, Loop, agent, as_before, behave, bound, selling
+from supervising import HandClock, Loop, agent, as_before, behave, bound, selling, words
 from wide import START, wide
 
 from bwalloc.allocate.limits import Limits
 from bwalloc.control import Order
+from bwalloc.errors import UnknownNameError
 from bwalloc.serve.audit import AuditLog, read_audit
 from bwalloc.serve.runtime import Proposal
 
@@ -74,7 +77,7 @@ def test_a_file_that_is_full_is_put_aside_and_the_oldest_goes(tmp_path):
     assert ["a", "a.1", "a.2"] == names
     assert list(range(numbers[0], 100)) == numbers
     assert all(path.stat().st_size < 1100 for path in tmp_path.iterdir())
-    assert 99 == log.last()["number"]
+    assert 99 == next(log.newest())["number"]
 
 
 def test_the_last_line_is_found_in_the_file_put_aside_too(tmp_path):
@@ -82,13 +85,13 @@ def test_the_last_line_is_found_in_the_file_put_aside_too(tmp_path):
     log.write({"number": 1})
 
     assert "" == (tmp_path / "a").read_text()
-    assert {"number": 1} == log.last()
+    assert {"number": 1} == next(log.newest())
 
 
 def test_a_torn_line_is_closed_and_passed_over(tmp_path):
     (tmp_path / "a").write_bytes(b'{"number":1}\n{"numb')
     log = AuditLog(tmp_path / "a")
-    assert {"number": 1} == log.last()
+    assert {"number": 1} == next(log.newest())
     log.write({"number": 2})
 
     assert [1, 2] == [line["number"] for line in read_audit(tmp_path / "a")]
@@ -134,8 +137,9 @@ def test_a_log_is_written_again_once_it_can_be(tmp_path):
 def test_numbers_that_json_has_not_are_counted_and_not_written(tmp_path):
     log = AuditLog(tmp_path / "a")
     log.write({"x": float("nan")})
+    log.write({"x": np.float32(1)})
 
-    assert (1, "") == (log.errors, (tmp_path / "a").read_text())
+    assert (2, "") == (log.errors, (tmp_path / "a").read_text())
 
 
 def test_lines_of_many_threads_do_not_mix(tmp_path):
@@ -182,9 +186,59 @@ def test_a_new_process_goes_on_with_money_orders_number_and_kill_switch(tmp_path
     assert "static" == second.turn().source
 
 
+def test_an_order_that_was_placed_just_before_a_kill_counts_until_telemetry_shows_it(tmp_path):
+    built = NETWORK.spans.tier_gbps
+    limits = Limits(max_usd_per_h=float(built.sum()) + 60.0)
+    asked = [Order(f"span-{row}", float(built[row]) + 50.0) for row in (1, 2)]
+
+    def run(order, **options):
+        mine = loop(tmp_path / "a", limits, **options)
+        inner = as_before(selling(mine.supervisor))
+        behave(mine.supervisor, lambda given: Proposal(inner(given).rates_gbps, (order,)))
+        return mine
+
+    first = run(asked[0])
+    assert 1 == len(first.turn().orders)
+    second = run(asked[1], clock=first.clock)
+    second.interval = first.interval
+    decision = second.turn()
+
+    assert () == decision.orders
+    assert "order-over-hourly-cap" in words(decision)
+
+
+def test_lines_of_others_hide_nothing_from_a_new_process(tmp_path):
+    mine = loop(tmp_path / "a")
+    mine.turn()
+    mine.supervisor.kill("fire" + "!" * 2 * 2**20)
+    with (tmp_path / "a").open("a") as opened:
+        opened.write('{"note":"copied to tape"}\n{"at":"x","state":{"bill":{}}}\n')
+    said = loop(tmp_path / "a").supervisor.status()
+
+    assert said.killed.startswith("fire!")
+    assert 2 == said.deployment.deployment
+
+
+@pytest.mark.parametrize("options", [{"runtime": "none"}, {"runtime": "numpy"}])
+def test_a_log_is_closed_with_the_supervisor_that_nobody_holds(tmp_path, options):
+    agent().bind(NETWORK, runtime="numpy")
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        with contextlib.suppress(UnknownNameError):
+            agent().bind(NETWORK, audit=tmp_path / "a", **options)
+    gc.collect()
+
+    assert before == len(os.listdir("/proc/self/fd"))
+
+
 @pytest.mark.parametrize(
-    "text", ["", "no json\n", "[1]\n", '{"state":{}}\n', '{"at":"x","state":1}\n']
-)
+    "text",
+    [
+        "", "no json\n", "[1]\n", '{"state":{}}\n', '{"at":"x","state":1}\n',
+        '{"at":"2026-11-23T12:00:00+00:00","state":{"deployment":1,"killed":null,"usd_per_h":1,'
+        '"bill":{"spent_usd":{"2026-11":"x"},"order_ages_s":[]}}}\n',
+    ],
+)  # fmt: skip
 def test_a_log_that_makes_no_sense_is_begun_anew(tmp_path, text):
     (tmp_path / "a").write_text(text)
     mine = loop(tmp_path / "a")
@@ -200,7 +254,7 @@ sys.path.insert(0, {tests!r})
 from supervising import agent
 from wide import measured, wide
 from dataclasses import replace
-network = wide(12, 6, interval_s=0.05)
+network = wide(12, 6)
 session = agent().bind(network, runtime="numpy", audit={path!r})
 for turn in range(10**6):
     record = replace(measured(network, turn), interval_end=datetime.now(timezone.utc))

@@ -50,7 +50,7 @@ def seen(made, tiers=None, pending=None):
     names = NETWORK.spans.name
     tier = BUILT if tiers is None else np.array(tiers, float)
     coming = np.full(4, np.nan) if pending is None else np.array(pending, float)
-    made.see(made.prices.state(SpanTelemetry(names, tier, coming, coming)))
+    made.see(SpanTelemetry(names, tier, coming, coming))
 
 
 def test_an_order_within_all_caps_is_placed():
@@ -246,6 +246,40 @@ def test_a_bill_goes_on_in_another_process():
     assert 7.0 == pytest.approx(other.spent_usd)
     assert 1 == other.orders_within_hour(50.0)
     assert 0 == other.orders_within_hour(50.0 + 3001.0)
+
+
+def test_tiers_outlive_telemetry_that_says_nothing_of_them():
+    """Else a record without spans would make room below the cap."""
+    made = guard(max_usd_per_h=float(BUILT.sum()) + 60.0)
+    seen(made, tiers=BUILT + np.array([0, 50.0, 0, 0]))
+    made.see(SpanTelemetry((), *(np.zeros(0),) * 3))
+
+    assert ["order-over-hourly-cap: 1"] == placed(made, ("span-2", BUILT[2] + 50.0))[1]
+    assert float(BUILT.sum()) + 50.0 == pytest.approx(made.usd_per_h)
+
+
+def test_tiers_and_orders_outlive_a_changed_topology_by_name():
+    made = guard()
+    seen(made, tiers=BUILT + np.array([0, 50.0, 0, 0]))
+    placed(made, ("span-3", BUILT[3] + 7.0))
+    spans = NETWORK.spans
+    order = np.array([3, 1, 2])
+    changed = replace(
+        NETWORK,
+        topology=replace(
+            NETWORK.topology,
+            spans=replace(
+                spans,
+                name=tuple(spans.name[row] for row in order),
+                tier_gbps=spans.tier_gbps[order],
+                usd_per_h=spans.usd_per_h[order],
+                provider=tuple(spans.provider[row] for row in order),
+            ),
+        ),
+    )
+    made.rebind(Prices(changed, {name: Tariff(1.0) for name in changed.spans.name}), TIMES)
+
+    assert float(BUILT[1:].sum()) + 57.0 == pytest.approx(made.usd_per_h)
 
 
 def test_tariffs_may_be_given():
