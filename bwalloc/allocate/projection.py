@@ -62,7 +62,7 @@ class Projection:
             hops = np.concatenate([np.where(hops == links, pad, hops), mine], 1)
         self.paths = Incidence(hops, links + len(self._caps))
         self.decoder = Decoder(network, keeps_floors=False)
-        self._plans: dict[bytes, FloorPlan] = {}
+        self._plan: tuple[bytes, FloorPlan | None] = b"", None
 
     def __call__(
         self,
@@ -206,10 +206,11 @@ class Projection:
         return self.decoder(ask, room)[:, :, 0].astype(np.float64)
 
     def _plan_for(self, floors: np.ndarray) -> FloorPlan:
-        key = floors.tobytes()
-        if key not in self._plans:
-            self._plans = {key: FloorPlan(self.network, floors)}
-        return self._plans[key]
+        key, (known, plan) = floors.tobytes(), self._plan
+        if plan is None or key != known:  # a shadow may plan for other floors meanwhile
+            plan = FloorPlan(self.network, floors)
+            self._plan = key, plan
+        return plan
 
 
 def _capped(network: Network, limits: Limits) -> tuple[np.ndarray, np.ndarray]:

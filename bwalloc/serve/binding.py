@@ -49,7 +49,7 @@ class Issued:
 
 @dataclass(frozen=True)
 class Good:
-    """The last decision made on good telemetry, and when (monotonic seconds)."""
+    """The last rates decided on good telemetry, overrides left out; when (monotonic seconds)."""
 
     rates_gbps: np.ndarray
     made_s: float
@@ -89,11 +89,10 @@ class Binding:
         self.has_decided = False
         self.rates_gbps = np.zeros_like(self.rates_gbps)
 
-    def give(self, issued: Issued, good_s: float | None) -> None:
-        """Remember a decision; `good_s` is when it was made if telemetry was good."""
+    def give(self, issued: Issued, good: Good | None) -> None:
+        """Remember a decision, and what it came from if telemetry was good."""
         self.issued, self.rates_gbps, self.has_decided = issued, issued.rates_gbps, True
-        if good_s is not None:
-            self.good = Good(issued.rates_gbps, good_s)
+        self.good = good or self.good
 
     def repeated(self, intake: Intake, will: Will) -> Decision | None:
         """The decision that this telemetry was given before, if nothing has changed since."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.allocate.projection import Held
-from bwalloc.serve.binding import Issued
+from bwalloc.serve.binding import Good, Issued
 from bwalloc.serve.freshness import utc_of
 from bwalloc.serve.intake import Intake
 from bwalloc.serve.ladder import Choice, choose
@@ -86,7 +86,8 @@ def _issued(core: Core, choice: Choice, intake: Intake, begun: float) -> Decisio
     end = intake.interval_end if intake.readings is not None else None
     known = intake.capacity_gbps, intake.carried_gbps
     issued = Issued(decision, held.rates_gbps, *known, end, will)
-    binding.give(issued, now_s if choice.source in ("policy", "max-min") else None)
+    good = _good_rates(core, choice, held, will)
+    binding.give(issued, None if good is None else Good(good, now_s))
     if core.shadow is not None and intake.readings is not None and intake.is_new:
         core.shadow.watch(intake.readings, intake.capacity_gbps, before, held.rates_gbps)
     core.chronicle.decision(decision, recent, left)
@@ -108,6 +109,17 @@ def _held(core: Core, choice: Choice, intake: Intake, will: Will) -> Held:
     is_stepped = choice.is_stepped and binding.has_decided
     previous = binding.rates_gbps if is_stepped else None
     return binding.guard.hold(choice.rates_gbps, intake.capacity_gbps, previous, fixed)
+
+
+def _good_rates(core: Core, choice: Choice, held: Held, will: Will) -> np.ndarray | None:
+    """What may stand in once telemetry fails; an override in it would outlive its release."""
+    if choice.source not in ("policy", "max-min"):
+        return None
+    binding = core.binding
+    fixed = will.fixed(binding.network, binding.static_totals)
+    if fixed is None:
+        return held.rates_gbps
+    return np.where(fixed.is_fixed[:, None], choice.rates_gbps, held.rates_gbps)
 
 
 def _orders(core: Core, choice: Choice, now_s: float) -> tuple[tuple[Order, ...], tuple[str, ...]]:
@@ -176,6 +188,10 @@ def _last_resort(core: Core, error: Exception, begun: float) -> Decision:
         held = Held(np.zeros_like(binding.static_gbps), 1.0, {})
     with core.state:
         decision = _made(core, choice, held, intake, (), ())
-        core.books.add(_recent(core, decision, held, intake, begun))
+        recent = _recent(core, decision, held, intake, begun)
+        core.books.add(recent)
+        left = core.left()
     binding.rates_gbps, binding.issued = held.rates_gbps, None
+    core.decided_s = core.clock.monotonic()
+    core.chronicle.decision(decision, recent, left)
     return decision

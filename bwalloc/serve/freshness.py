@@ -87,11 +87,12 @@ class Freshness:
         return ()
 
     def _clocks(self) -> tuple[datetime, datetime]:
-        elapsed = timedelta(seconds=self.clock.monotonic() - self._monotonic_s)
-        return utc_of(self.clock.utc()), self._utc + elapsed
+        set_to, set_s = self._set_at  # at once: a status is asked for from other threads
+        elapsed = timedelta(seconds=self.clock.monotonic() - set_s)
+        return utc_of(self.clock.utc()), set_to + elapsed
 
     def _set(self, wall: datetime, monotonic_s: float) -> None:
-        self._utc, self._monotonic_s = utc_of(wall), monotonic_s
+        self._set_at = utc_of(wall), monotonic_s
 
 
 def utc_of(moment: datetime) -> datetime:

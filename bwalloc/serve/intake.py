@@ -46,6 +46,15 @@ class Intake:
     reasons: tuple[str, ...]
 
 
+def _check_calendar(end: datetime, interval_s: float) -> None:
+    """Refuse the last moments of the calendar, to which nothing can be added.
+
+    Raises:
+        OverflowError: The interval after `end` does not end.
+    """
+    _ = end + timedelta(seconds=LONGEST * interval_s)
+
+
 class Receiver:
     """Takes in the telemetry of one network."""
 
@@ -89,6 +98,7 @@ class Receiver:
         report, end = None, None
         try:
             end = utc_of(telemetry.interval_end)
+            _check_calendar(end, self.network.interval_s)
             self.clock.follow(end)
             judged = self.freshness.judge(end)
             report = self.capacities.report(telemetry.links)

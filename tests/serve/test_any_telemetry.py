@@ -24,6 +24,7 @@ from bwalloc.control import (
     SpanTelemetry,
     Telemetry,
 )
+from bwalloc.serve import ReplayClock
 
 NETWORK = wide(9, 5)
 LIMITS = Limits(
@@ -242,6 +243,15 @@ def test_a_record_made_around_its_checks_is_answered_too(changes):
     assert "internal-error" not in {text.partition(":")[0] for text in decision.reasons}
     mine._core.clock.go(10.0)
     assert "policy" == mine.decide(measured(NETWORK, 2, start=START)).source
+
+
+def test_a_replay_of_the_last_day_of_the_calendar_is_answered_too():
+    replay = bound(NETWORK, clock=ReplayClock())
+    ends = datetime.max.replace(tzinfo=UTC)
+    decision = replay.decide(measured(NETWORK, 0, start=ends))
+
+    assert ("static", 0) == (decision.source, len(decision.orders))
+    assert "policy" == replay.decide(measured(NETWORK, 0)).source
 
 
 @pytest.mark.parametrize("what", [None, 7, "telemetry", {}, [], b"{}", object(), float("nan")])

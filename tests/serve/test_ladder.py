@@ -11,6 +11,7 @@ from wide import wide
 
 from bwalloc.allocate.limits import Limits
 from bwalloc.control import Order
+from bwalloc.serve.audit import read_audit
 from bwalloc.serve.reasons import REASONS, reason, word_of
 from bwalloc.serve.runtime import Proposal
 
@@ -46,6 +47,20 @@ def test_a_fallback_on_good_telemetry_is_a_good_decision():
 
     assert ("max-min", "last-known-good") == (good.source, gone.source)
     np.testing.assert_array_equal(good.rates_gbps, gone.rates_gbps)
+
+
+def test_an_override_that_was_released_does_not_live_on_in_the_last_good_decision():
+    mine = loop()
+    rows = np.array(NETWORK.demands.tenant) == "tenant-1"
+    mine.turns(2)
+    mine.supervisor.override("tenant-1", 0.0)
+    fixed = mine.turn().rates_gbps
+    mine.supervisor.release("tenant-1")
+    gone = mine.turn(nothing)
+
+    assert ("last-known-good", 0.0) == (gone.source, fixed[rows].sum())
+    assert gone.rates_gbps[rows].sum() > 1
+    assert 0 == broken(NETWORK, gone, NETWORK.links.capacity_gbps)
 
 
 def test_what_stands_in_does_not_grow_older_by_standing_in():
@@ -102,11 +117,14 @@ def test_when_max_min_fails_too_the_last_good_decision_stands():
     np.testing.assert_array_equal(good.rates_gbps, decision.rates_gbps)
 
 
-def test_when_everything_fails_nothing_is_granted_and_nothing_is_raised():
-    mine = loop()
+def test_when_everything_fails_nothing_is_granted_and_nothing_is_raised(tmp_path):
+    mine = loop(audit=tmp_path / "a")
     mine.turn()
     mine.supervisor._core.binding.guard.hold = refuse
     decision = mine.turn()
+
+    assert ["internal-error: RuntimeError"] == read_audit(tmp_path / "a")[-1]["reasons"]
+    assert 0.0 == mine.supervisor.status().decision_age_s
 
     assert ("static", ["internal-error"]) == (decision.source, words(decision))
     assert 0.0 == decision.rates_gbps.sum()
