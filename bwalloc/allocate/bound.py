@@ -11,6 +11,10 @@ in the same way: what arrived in a substep gives room to whatever is served in i
 that room is sold at prices of its own. Stall and churn are costs, so leaving them out is safe, and
 so is forgetting that rates split work in proportion and are decided before the load is known. All
 of it is evaluated here in float64; the LP that found the prices need not be solved well.
+
+Where capacity is ordered, what the links of a span are worth is linear in its tier, and the bill of
+one span does not depend on the others: the best path of its tiers at these prices, under the delays
+and refusals of the episode, is found exactly (`tier_plan`), and joins the sum instead.
 """
 
 from __future__ import annotations
@@ -28,11 +32,14 @@ from bwalloc.allocate.horizon import (
     refusal_usd_per_gbit,
     units_of,
 )
+from bwalloc.allocate.tier_plan import TierPlanner, tier_worth
 from bwalloc.scenario.outages import room_gbit
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from bwalloc.allocate.tier_plan import TierPath
+    from bwalloc.network import Network
     from bwalloc.scenario import Scenario, World
 
 ROUNDING = 1e-5
@@ -51,10 +58,39 @@ def bound_usd_per_h(
     """
     prices = np.maximum(np.asarray(prices, np.float64), 0.0)
     units, clock = units_of(scenario, world), clock_of(scenario)
-    earned = _capacity_worth(scenario, world, prices) + _work_worth(scenario, prices, units, clock)
-    bill = float(scenario.network.spans.usd_per_h.sum())
-    slack = ROUNDING * _gross_usd(scenario, units, clock)
-    return float(earned + slack) / scenario.timing.counted_h - bill
+    worth = link_worth(scenario, world, prices)
+    paths = best_paths(scenario, world, worth)
+    earned = float(worth[~sold_links(scenario.network)].sum()) + sum(path.usd for path in paths)
+    earned += _work_worth(scenario, prices, units, clock)
+    gross = _gross_usd(scenario, units, clock) + sum(abs(path.bill_usd) for path in paths)
+    bill = scenario.network.fixed_usd_per_h
+    return float(earned + ROUNDING * gross) / scenario.timing.counted_h - bill
+
+
+def value_usd(scenario: Scenario, world: World, prices: np.ndarray) -> float:
+    """Bound on the counted value of an episode whose capacities are given; bills are left out."""
+    units, clock = units_of(scenario, world), clock_of(scenario)
+    worth = float(link_worth(scenario, world, prices).sum())
+    return worth + _work_worth(scenario, prices, units, clock)
+
+
+def best_paths(
+    scenario: Scenario, world: World, worth: Float[np.ndarray, "links intervals"]
+) -> list[TierPath]:
+    """The best path of each span that is sold, at what its links are worth; none without offers."""
+    offers = scenario.network.offers
+    if offers is None:
+        return []
+    menu = offers.links_of(scenario.network.links)
+    planner = TierPlanner(scenario, world)
+    return [planner.best(row, usd) for row, usd in enumerate(tier_worth(offers, menu, worth))]
+
+
+def sold_links(network: Network) -> np.ndarray:
+    """Which links are those of a span whose capacity is ordered, (links,)."""
+    if network.offers is None:
+        return np.zeros(network.n_links, bool)
+    return network.offers.links_of(network.links) >= 0
 
 
 def _gross_usd(scenario: Scenario, units: Units, clock: Clock) -> float:
@@ -65,16 +101,17 @@ def _gross_usd(scenario: Scenario, units: Units, clock: Clock) -> float:
     return float((units.gbit * ((dearest + egress)[units.demand] + refused)).sum())
 
 
-def _capacity_worth(scenario: Scenario, world: World, prices: np.ndarray) -> float:
-    """What the pools could be sold for: shared links by substep, policed links by interval."""
+def link_worth(
+    scenario: Scenario, world: World, prices: np.ndarray
+) -> Float[np.ndarray, "links intervals"]:
+    """What links could be sold for: shared ones by substep, policed ones to one meter each."""
     pools, timing = scenario.network.pools(), scenario.timing
     sold = prices * room_gbit(world, timing)[pools.link]
     by_interval = sold.reshape(len(prices), timing.intervals, timing.substeps).sum(2)
     shared = pools.is_shared
-    worth = float(by_interval[shared].sum())
-    for link in np.unique(pools.link[~shared]):
-        meters = np.flatnonzero(~shared & (pools.link == link))
-        worth += float(by_interval[meters].max(0).sum())
+    worth = np.zeros((scenario.network.n_links, timing.intervals))
+    np.add.at(worth, pools.link[shared], by_interval[shared])
+    np.maximum.at(worth, pools.link[~shared], by_interval[~shared])
     return worth
 
 

@@ -41,11 +41,12 @@ def plan_of(scenario: Scenario, world: World) -> Plan:
             with np.load(folder / name, allow_pickle=False) as known:
                 if str(known["world"]) == drawn:
                     rates = known["rates_gbps"].astype(np.float32)
-                    return Plan(rates, float(known["bound_usd_per_h"]))
+                    orders = known["orders"] if "orders" in known.files else None
+                    return Plan(rates, float(known["bound_usd_per_h"]), orders)
     plan = plan_episode(scenario, world)
     kept = (plan.rates_gbps * HALF_PRECISION).astype(np.float16)
-    _keep(user_folder() / name, kept, plan.bound_usd_per_h, drawn)
-    return Plan(kept.astype(np.float32), plan.bound_usd_per_h)
+    _keep(user_folder() / name, kept, plan, drawn)
+    return Plan(kept.astype(np.float32), plan.bound_usd_per_h, plan.orders)
 
 
 def fingerprint(world: World) -> str:
@@ -53,6 +54,8 @@ def fingerprint(world: World) -> str:
     parts = [world.arrivals_gbit, world.capacity_gbps, world.jobs_gbit]
     if world.outages is not None:
         parts += [world.outages.since, world.outages.known_gbps]
+    if world.fates is not None:
+        parts += [world.fates.wait, world.fates.is_refused, np.array(world.fates.price_factor)]
     joined = b"".join(np.ascontiguousarray(part).tobytes() for part in parts if part is not None)
     return hashlib.sha256(joined).hexdigest()[:16]
 
@@ -63,9 +66,12 @@ def user_folder() -> Path:
     return Path(os.environ.get("BWALLOC_CACHE") or Path(base) / "bwalloc") / "plans"
 
 
-def _keep(path: Path, rates: np.ndarray, bound: float, world: str) -> None:
+def _keep(path: Path, rates: np.ndarray, plan: Plan, world: str) -> None:
     """A folder that cannot be written is no error."""
     file = BytesIO()
-    np.savez_compressed(file, rates_gbps=rates, bound_usd_per_h=bound, world=world)
+    kept = {"rates_gbps": rates, "bound_usd_per_h": plan.bound_usd_per_h, "world": world}
+    if plan.orders is not None:
+        kept["orders"] = plan.orders
+    np.savez_compressed(file, **kept)  # pyright: ignore[reportArgumentType]
     with suppress(OSError):
         write_atomically(path, file.getvalue())

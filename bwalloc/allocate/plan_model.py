@@ -84,6 +84,21 @@ class Model:
         return lp
 
 
+@dataclass(frozen=True, slots=True)
+class Elastic:
+    """Spans that may be had in any size for a while: what orders come to without delays and blocks.
+
+    Attributes:
+        menu: row below of the span of each link, -1 where nothing is sold, (links,).
+        least: share of its largest tier that each span has at least, (offered,).
+        usd: price of a whole share more for an interval, (offered,).
+    """
+
+    menu: np.ndarray
+    least: np.ndarray
+    usd: np.ndarray
+
+
 class ChunkPlan:
     """The plan of some intervals: work carried, rates of meters, prices of pools.
 
@@ -101,8 +116,10 @@ class ChunkPlan:
         clock: Clock,
         chunk: tuple[int, int],
         refusal: np.ndarray,
+        elastic: Elastic | None = None,
     ) -> None:
-        """Build and solve."""
+        """Build and solve; spans that are `elastic` are bought as far as they pay."""
+        self.elastic = elastic
         self.scenario, self.network, self.timing = scenario, scenario.network, scenario.timing
         self.units, self.clock, self.refusal = units, clock, refusal
         self.first, self.last = (edge * self.timing.substeps for edge in chunk)
@@ -126,8 +143,9 @@ class ChunkPlan:
         """
         timing, pools, intervals = self.timing, self.pools, chunk[1] - chunk[0]
         whole = room_gbit(world, timing)[:, self.first : self.last]
+        more, least = self._bought(intervals)
         best = whole.reshape(len(whole), intervals, timing.substeps).max(2)
-        room = whole[pools.link]
+        room = (whole * least[:, None])[pools.link]
         room[~pools.is_shared] = 0.0
         rows = self.model.add_rows(room.ravel()).reshape(room.shape)
         meters = np.flatnonzero(~pools.is_shared)
@@ -144,9 +162,33 @@ class ChunkPlan:
         )
         if len(links):
             most = best[links] / timing.substep_s
-            sums = self.model.add_rows(most.ravel()).reshape(len(links), intervals)
+            sums = self.model.add_rows((most * least[links, None]).ravel())
+            sums = sums.reshape(len(links), intervals)
             self.model.add_entries(sums[link_of].ravel(), rates.ravel(), 1.0)
+            self._widen(sums, more[links], most)
+        shared = np.flatnonzero(pools.is_shared)
+        by_substep = np.repeat(more, timing.substeps, 1)[pools.link[shared]]
+        self._widen(rows[shared], by_substep, whole[pools.link[shared]])
         return rows
+
+    def _bought(self, intervals: int) -> tuple[np.ndarray, np.ndarray]:
+        """Column of what is bought on each link, -1 for none, (links, intervals); least shares."""
+        links = self.network.n_links
+        if self.elastic is None:
+            return np.full((links, intervals), -1), np.ones(links)
+        first = self.first // self.timing.substeps
+        counted = np.arange(first, first + intervals) >= self.timing.warmup_intervals
+        cost = self.elastic.usd[:, None] * counted
+        upper = np.repeat(1.0 - self.elastic.least, intervals)
+        columns = self.model.add_columns(cost.ravel(), upper).reshape(cost.shape)
+        none = np.full((1, intervals), -1)
+        menu = self.elastic.menu
+        return np.concatenate([columns, none])[menu], np.append(self.elastic.least, 1.0)[menu]
+
+    def _widen(self, rows: np.ndarray, columns: np.ndarray, whole: np.ndarray) -> None:
+        """Rows are wider by what is bought."""
+        sold = columns >= 0
+        self.model.add_entries(rows[sold], columns[sold], -whole[sold])
 
     def _work(self) -> None:
         """Columns of service: per unit, tunnel and substep of its window."""

@@ -85,3 +85,8 @@ class Offers:
         menu = np.full(int(links.span.max(initial=-1)) + 2, -1)
         menu[self.span] = np.arange(len(self.span))
         return menu[links.span]
+
+
+def in_intervals(seconds: np.ndarray, interval_s: float) -> np.ndarray:
+    """Whole intervals, rounded up, at least one."""
+    return np.maximum(np.ceil(seconds / interval_s - 1e-9), 1).astype(np.int64)

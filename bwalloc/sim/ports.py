@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from bwalloc.arrays import Array, like, namespace, picked, positive
+from bwalloc.network.offers import in_intervals
 
 if TYPE_CHECKING:
     from bwalloc.scenario import Scenario
@@ -79,9 +80,9 @@ class PortLaw:
         self.share = offers.share.astype(np.float32)
         self.menu = offers.links_of(links)
         self.usd = offers.usd_per_h * interval_s / 3600.0
-        self.every = _intervals(offers.order_every_s, interval_s)
-        self.minimum = _intervals(offers.min_billed_s, interval_s)
-        self.block = _intervals(offers.billed_every_s, interval_s)
+        self.every = in_intervals(offers.order_every_s, interval_s)
+        self.minimum = in_intervals(offers.min_billed_s, interval_s)
+        self.block = in_intervals(offers.billed_every_s, interval_s)
 
     def start(self, batch: int) -> np.ndarray:
         """First tiers, paid for from the beginning of the episode, (5, offered, B)."""
@@ -165,8 +166,3 @@ class PortLaw:
             xp.where(taken, interval + wait, now.lands),
             now.paid_until,
         ), taken
-
-
-def _intervals(seconds: np.ndarray, interval_s: float) -> np.ndarray:
-    """Whole intervals, rounded up, at least one."""
-    return np.maximum(np.ceil(seconds / interval_s - 1e-9), 1).astype(np.int64)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builders import random_world, star
 
-from bwalloc.allocate import clairvoyant
+from bwalloc.allocate import plan_rates
 from bwalloc.allocate.clairvoyant import plan_episode
 from bwalloc.allocate.horizon import clock_of, pieces_of, refusal_usd_per_gbit, units_of
 from bwalloc.allocate.plan_model import ChunkPlan
@@ -122,8 +122,8 @@ def test_an_lp_of_work_that_waits_long_grows_only_while_it_stays_small(monkeypat
         built.append(arguments[4])
         return ChunkPlan(*arguments)
 
-    monkeypatch.setattr(clairvoyant, "ChunkPlan", spied)
-    monkeypatch.setattr(clairvoyant, "MOST_COLUMNS", most)
+    monkeypatch.setattr(plan_rates, "ChunkPlan", spied)
+    monkeypatch.setattr(plan_rates, "MOST_COLUMNS", most)
     plan_episode(scenario, random_world(scenario, 3))
     assert len(built) == chunks
     assert [first for first, _ in built[1:]] == [last for _, last in built[:-1]]

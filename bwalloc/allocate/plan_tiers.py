@@ -1,0 +1,116 @@
+"""Which tiers to order when the future is known, and the bound that no orders exceed.
+
+A linear programme that buys capacity interval by interval, at the mean price between the smallest
+and the largest tier, gives prices for the bound and tells when work that may wait should be served.
+Then every span takes its best path of tiers (`tier_plan`) if the dearest demands are served first,
+and rates are planned on those tiers; work that may wait moves with them, and the paths are looked
+for again. The paths are exact for one span with work that cannot wait, else a heuristic; what is
+claimed of them is what they earn in the simulator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bwalloc.allocate.bound import bound_usd_per_h, value_usd
+from bwalloc.allocate.horizon import clock_of
+from bwalloc.allocate.plan_model import Elastic
+from bwalloc.allocate.plan_rates import Chunks, plan_chunks
+from bwalloc.allocate.span_load import SpanLoad
+from bwalloc.allocate.tier_plan import TierPlanner
+
+if TYPE_CHECKING:
+    from bwalloc.allocate.tier_plan import TierPath
+    from bwalloc.scenario import Scenario, World
+
+ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TierPlan:
+    """The best orders found, the plan on them, and the best bound.
+
+    `inside` is the world whose capacities are those of the tiers; `orders` are places in the menus,
+    -1 for no order, int8 (intervals, offered).
+    """
+
+    inside: World
+    chunks: Chunks
+    orders: np.ndarray
+    bound_usd_per_h: float
+
+
+def plan_tiers(scenario: Scenario, world: World, chunk_intervals: int | None = None) -> TierPlan:
+    """Search orders and prices in turn.
+
+    Args:
+        scenario: one with offers.
+        world: the episode.
+        chunk_intervals: see `plan_chunks`.
+    """
+    chunks = plan_chunks(scenario, world, chunk_intervals, _elastic(scenario, world))
+    bound = bound_usd_per_h(scenario, world, chunks.prices)
+    best, found = -np.inf, list[TierPlan]()
+    tried = set[bytes]()
+    for _ in range(ROUNDS):
+        paths = _served_paths(scenario, world, chunks.carried_gbit)
+        orders = np.stack([path.orders for path in paths], 1)
+        if orders.tobytes() in tried:
+            break
+        tried.add(orders.tobytes())
+        inside = _in_tiers(scenario, world, paths)
+        chunks = plan_chunks(scenario, inside, chunk_intervals)
+        bound = min(bound, bound_usd_per_h(scenario, world, chunks.prices))
+        value = value_usd(scenario, inside, chunks.prices) - sum(p.bill_usd for p in paths)
+        if value > best:
+            best, found = value, [TierPlan(inside, chunks, orders, bound)]
+    return replace(found[0], bound_usd_per_h=bound)
+
+
+def _served_paths(scenario: Scenario, world: World, carried_gbit: np.ndarray) -> list[TierPath]:
+    """The best path of each span if the dearest demands are served first, substep by substep.
+
+    What may wait comes when it was carried by the plan before; the rest when it arrives.
+    """
+    timing, load = scenario.timing, SpanLoad(scenario.network)
+    steps = timing.intervals * timing.substeps
+    gbit = world.arrivals_gbit.reshape(steps, -1).T.astype(np.float64)
+    gbit = np.where(load.waits[:, None], carried_gbit.sum(1), gbit)
+    clock = clock_of(scenario)
+    worth = (
+        load.worth_usd_per_h(gbit / timing.substep_s * clock.counted) * timing.substep_s / 3600.0
+    )
+    worth = worth.reshape(*worth.shape[:2], timing.intervals, timing.substeps).sum(3)
+    planner = TierPlanner(scenario, world)
+    return [planner.best(row, usd.T) for row, usd in enumerate(worth)]
+
+
+def _elastic(scenario: Scenario, world: World) -> Elastic:
+    """Capacity by the minute at the mean price between the smallest and the largest tier."""
+    offers, links = scenario.network.offers, scenario.network.links
+    assert offers is not None
+    assert world.fates is not None
+    least = offers.share[:, 0]
+    rows, last = np.arange(len(least)), offers.is_sold.sum(1) - 1
+    usd = offers.usd_per_h[rows, last] - offers.usd_per_h[:, 0]
+    usd = usd / np.maximum(1.0 - least, 1e-9) * world.fates.price_factor
+    return Elastic(offers.links_of(links), least, usd * scenario.timing.interval_s / 3600.0)
+
+
+def _in_tiers(scenario: Scenario, world: World, paths: list[TierPath]) -> World:
+    """The world whose links are as wide as the tiers of the paths."""
+    offers, links = scenario.network.offers, scenario.network.links
+    assert offers is not None
+    share = np.stack([offers.share[row, path.tiers] for row, path in enumerate(paths)], 1)
+    share = np.concatenate([share, np.ones_like(share[:, :1])], 1)[:, offers.links_of(links)]
+    outages = world.outages
+    if outages is not None:
+        outages = replace(
+            outages,
+            start_gbps=outages.start_gbps * share[0],
+            known_gbps=outages.known_gbps * share,
+        )
+    return replace(world, capacity_gbps=world.capacity_gbps * share, outages=outages)
