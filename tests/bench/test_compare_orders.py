@@ -1,0 +1,36 @@
+"""A comparison on an environment in which capacity is ordered."""
+
+import numpy as np
+from ordering import port_file
+
+from bwalloc.allocate import ORDERING
+from bwalloc.allocate.plan_cache import cached_plan
+from bwalloc.bench.players import players
+from bwalloc.bench.tasks import Setting, run_allocator, run_clairvoyant, run_plan, scenario_of
+
+
+def test_those_who_only_differ_in_orders_play_where_capacity_is_sold():
+    assert set(ORDERING) <= set(players(None, "test/Ports-v1", sells=True))
+    assert not set(ORDERING) & set(players(None, "test/Ports-v1"))
+
+
+def test_rules_and_the_clairvoyant_order_in_a_comparison(tmp_path, monkeypatch):
+    monkeypatch.setenv("BWALLOC_CACHE", str(tmp_path / "cache"))
+    overrides = {"time.intervals": 120, "time.warmup_intervals": 10}
+    setting = Setting(str(port_file(tmp_path)), episodes=2, overrides=overrides)
+    plans = [run_plan(setting, seed) for seed in setting.seeds]
+    played = run_clairvoyant(setting, plans)
+    rule, spent = run_allocator(setting, "two-bar")
+
+    assert spent["p50"] > 0
+    assert (2, 2) == rule.orders.shape
+    assert 0 == played.violations == rule.violations
+    bounds = np.array([plan.bound_usd_per_h for plan in plans])
+    hours = scenario_of(setting).timing.counted_h
+    assert (played.net_usd / hours <= bounds).all()
+    assert (rule.net_usd / hours <= bounds).all()
+    # Read back, a plan holds its orders.
+    again = cached_plan(scenario_of(setting), "test", 1)
+    assert list((tmp_path / "cache").rglob("*.npz"))
+    assert np.array_equal(plans[1].orders, again.orders)
+    assert again.orders.shape == (120, 2)
