@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bwalloc.serve.supervisor import Supervisor
 
 JSON = "application/json"
+NOTHING = b"null"
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class Decisions:
     async def decide(self, request: Request) -> Response:
         """Decide for the interval that begins where the telemetry ends.
 
-        Telemetry that is sound is always answered with a decision; `source` and `reasons` say where
-        its rates come from. The same `interval_end` again is given the same decision again.
+        Telemetry that is well-formed is always answered with a decision; `source` and `reasons` say
+        where its rates come from. The same `interval_end` again is given the same decision again.
+        `null` says that nothing was measured.
         """
         self.turns.check_room()
         body = await request.body()
@@ -71,7 +73,9 @@ class Decisions:
         return status.deployment.deployment
 
 
-def _telemetry(body: bytes) -> Telemetry:
+def _telemetry(body: bytes) -> Telemetry | None:
+    if body.strip() == NOTHING:
+        return None
     try:
         return from_json(Telemetry, body)
     except TelemetryError as error:

@@ -28,8 +28,8 @@ WHY = {
 ALWAYS = (401, 421)
 BODY = (400, 408, 413, 415, 422)
 INTRODUCTION = (
-    "Telemetry in, decision out; and what operators need. Sound telemetry is always answered with "
-    "a decision, whose `source` and `reasons` say where its rates come from."
+    "Telemetry in, decision out; and what operators need. Well-formed telemetry is always answered "
+    "with a decision, whose `source` and `reasons` say where its rates come from."
 )
 
 
@@ -56,7 +56,9 @@ def decide_operation() -> dict[str, Any]:
     made["responses"][503]["headers"] = {
         "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
     }
-    body = {"required": True, "content": _json("Telemetry")}
+    nothing = {"type": "null", "description": "Nothing was measured."}
+    either = {"anyOf": [{"$ref": f"{COMPONENTS}Telemetry"}, nothing]}
+    body = {"required": True, "content": {"application/json": {"schema": either}}}
     return {**made, "openapi_extra": {"requestBody": body}, "operation_id": "decide"}
 
 

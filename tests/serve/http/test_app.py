@@ -1,5 +1,6 @@
 """What the routes answer, and that every refusal is a problem with a text of its own."""
 
+import asyncio
 import json
 import math
 import shutil
@@ -148,6 +149,16 @@ def test_a_strange_network_is_still_answered_with_a_decision(client):
     assert np.isfinite(from_json(Decision, answer.content).rates_gbps).all()
 
 
+@pytest.mark.parametrize("body", [b"null", b" null\n"])
+def test_null_says_that_nothing_was_measured_and_is_answered(client, body):
+    first = decide(client, body)
+    assert (200, "static") == (first.status_code, first.json()["source"])
+    decide(client)
+    later = decide(client, body).json()
+
+    assert ("last-known-good", ["telemetry-missing"]) == (later["source"], later["reasons"])
+
+
 # --------------------------------------------------------------------------------- the envelope
 
 
@@ -195,6 +206,33 @@ def test_a_size_that_was_not_declared_is_refused_while_it_is_read(supervisor):
         command = client.post("/v1/kill", content=chunks(8), headers=JSON)
         assert_problem(command, 413, "larger than")
         assert 200 == decide(client).status_code
+
+
+@pytest.mark.parametrize("route", ["decide", "kill"])
+def test_a_body_that_never_ends_is_given_up(untouched, route):
+    app, sent = create_app(untouched, Settings(body_s=0.05)), []
+    headers = {"host": "localhost", "content-type": "application/json"}
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": f"/v1/{route}",
+        "raw_path": f"/v1/{route}".encode(),
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+
+    async def receive():
+        await asyncio.sleep(0.03)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+
+    assert 408 == sent[0]["status"]
+    assert (b"connection", b"close") in sent[0]["headers"]
 
 
 def test_every_answer_is_sealed(asked):
@@ -326,6 +364,15 @@ def test_a_tenant_or_an_order_that_is_not_there_is_named(client):
     assert_problem(client.post("/v1/release", json={"tenant": "nobody"}), 422, "nobody")
     for route in ("approve", "reject"):
         assert_problem(client.post(f"/v1/{route}", json={"order": "o-1"}), 404, "o-1")
+
+
+@pytest.mark.parametrize("route", ["approve", "reject"])
+def test_an_order_that_waits_is_decided_upon(client, supervisor, monkeypatch, route):
+    decided = []
+    monkeypatch.setattr(supervisor, route, decided.append)
+
+    assert 204 == client.post(f"/v1/{route}", json={"order": "o-7"}).status_code
+    assert ["o-7"] == decided
 
 
 # ------------------------------------------------------------------------------------- bundles

@@ -5,6 +5,7 @@ Needs Chromium and its driver (Debian: chromium, chromium-driver).
 
 import re
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -214,6 +215,50 @@ def test_with_a_token_nothing_is_shown_before_it_is_given(tmp_path, browser):
             place = "shown" if is_let_in else "sign-in"
             until(browser, f"!document.getElementById('{place}').hidden")
         until(browser, "document.getElementById('headline').textContent === 'No telemetry yet'")
+
+
+WAITING = """
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import sidecars
+from bwalloc.serve.http import Drain, Settings, create_app, listen, serve
+from bwalloc.serve.status import Waiting
+
+class Ordering:
+    def __init__(self, inner):
+        self.inner = inner
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+    def status(self):
+        order = Waiting("o-1", "hub-cloud", 10.0, 25.0, 7.5, datetime.now(UTC), False)
+        return replace(self.inner.status(), waiting=(order,))
+    def approve(self, order):
+        self.inner.kill(f"approved {order}")
+    def reject(self, order):
+        self.inner.kill(f"rejected {order}")
+
+settings = Settings(port=0)
+listener, drain = listen(settings), Drain()
+print(listener.url, flush=True)
+serve(create_app(Ordering(sidecars.supervisor()), settings, drain), listener, settings, drain)
+"""
+
+
+@pytest.mark.slow
+@browsing
+@pytest.mark.parametrize(("name", "done"), [("Approve", "approved"), ("Reject", "rejected")])
+def test_orders_that_wait_are_shown_and_decided_upon(browser, name, done):
+    code = f"import sys; sys.path.insert(0, {str(sidecars.ROOT / 'tests')!r})\n{WAITING}"
+    with Sidecar(command=[sys.executable, "-c", code]) as sidecar:
+        browser.get(f"{sidecar.url}/")
+        until(browser, "!document.getElementById('waiting').hidden")
+        assert "hub-cloud 10.0 25.0 7.50" in text_of(browser, "waiting")
+        press(browser, name)
+        assert "7.50 $/h more" in text_of(browser, "ask")
+        browser.find_element("id", "ask-yes").click()
+        until(browser, f"document.getElementById('because').textContent === '{done} o-1'")
 
 
 def requested(browser):

@@ -35,7 +35,7 @@ def test_one_at_a_time_and_in_order():
 def test_the_loop_goes_on_while_one_decides():
     async def watch():
         turns, released = Turns(1), threading.Event()
-        running = asyncio.create_task(turns.take(released.wait))
+        running = asyncio.create_task(turns.take(lambda: released.wait(5)))
         ticks = 0
         for _ in range(20):
             await asyncio.sleep(0.001)
@@ -52,12 +52,12 @@ def test_the_loop_goes_on_while_one_decides():
 def test_beyond_the_bound_is_refused_with_a_time_to_come_back():
     async def crowd():
         turns, released = Turns(2), threading.Event()
-        waiting = [asyncio.create_task(turns.take(released.wait)) for _ in range(3)]
+        waiting = [asyncio.create_task(turns.take(lambda: released.wait(5))) for _ in range(3)]
         await asyncio.sleep(0.01)
         with pytest.raises(Problem) as early:
             turns.check_room()
         with pytest.raises(Problem) as late:
-            await turns.take(released.wait)
+            await turns.take(lambda: released.wait(5))
         released.set()
         await asyncio.gather(*waiting)
         turns.check_room()
@@ -72,7 +72,7 @@ def test_beyond_the_bound_is_refused_with_a_time_to_come_back():
 def test_a_caller_that_left_keeps_its_place_until_its_turn_is_over():
     async def leave():
         turns, released = Turns(0), threading.Event()
-        gone = asyncio.create_task(turns.take(released.wait))
+        gone = asyncio.create_task(turns.take(lambda: released.wait(5)))
         await asyncio.sleep(0.01)
         gone.cancel()
         await asyncio.sleep(0.01)
