@@ -113,3 +113,4 @@ def _serve(inbox: SimpleQueue[_Task | None]) -> None:
     while (task := inbox.get()) is not None:
         task.work()
         task.done.set()
+        del task  # its job knows who asked, whom a thread that waits must not keep alive

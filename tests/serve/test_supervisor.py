@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 import time
@@ -183,6 +184,21 @@ def test_threads_of_bundles_that_were_swapped_out_end():
         time.sleep(0.01)
 
     assert threading.active_count() <= before
+
+
+def test_no_thread_is_left_of_a_supervisor_that_nobody_holds():
+    before = set(threading.enumerate())
+    mine = loop()
+    mine.supervisor.shadow(agent())
+    mine.turns(2)
+    threads = set(threading.enumerate()) - before
+    del mine
+    gc.collect()
+    for thread in threads:
+        thread.join(5)
+
+    assert len(threads) >= 2
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_there_is_nothing_to_roll_back_to_at_first():

@@ -3,6 +3,7 @@
 import gc
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -74,7 +75,9 @@ def test_after_close_the_thread_ends_and_a_later_job_begins_another():
 
 def test_the_thread_ends_with_the_last_who_could_ask():
     worker = Worker("forgotten")
-    worker.run(lambda: 1, 5.0)
+    worker.run(
+        partial(getattr, worker, "name"), 5.0
+    )  # jobs know the worker, as those of a deployment do
     (thread,) = [each for each in threading.enumerate() if each.name == "forgotten"]
     del worker
     gc.collect()
