@@ -34,6 +34,7 @@ ENDLESS = 100_000_000
 EPISODES = 16
 COLOURS = {
     "apg": "#0072b2",
+    "apg, varied": "#000000",
     "ppo": "#d55e00",
     "sac": "#cc79a7",
     "ppo from apg": "#009e73",
@@ -61,11 +62,14 @@ class Curve:
 SEEDS = (0, 1, 2)
 NO_MESSAGES = {"network": {"rounds": 0}}
 NO_HISTORY = {"network": {"history": False}}
+SHIPPED = read_recipe(HOME / "agents" / ENV / "recipe.toml")
+VARIED = {"steps": SHIPPED.steps, "variety": [each.model_dump() for each in SHIPPED.variety]}
 RUNS = [
     *(Curve("apg", seed, 15, {"steps": 600_000}) for seed in SEEDS),
     *(Curve("ppo", seed, 15, {"algorithm": "ppo"}) for seed in SEEDS),
     *(Curve("sac", seed, 15, {"algorithm": "sac"}) for seed in SEEDS),
     *(Curve("ppo from apg", seed, 15, {"algorithm": "ppo"}, f"apg-{seed}") for seed in SEEDS),
+    Curve("apg, varied", 0, 30, VARIED),
     Curve("apg, no messages", 0, 15, {"steps": 600_000, **NO_MESSAGES}),
     Curve("apg, no history", 0, 15, {"steps": 600_000, **NO_HISTORY}),
 ]
