@@ -196,3 +196,26 @@ def test_a_session_says_orders_in_its_decision(tmp_path):
 
     assert [] == said[1] == said[2] == said[3] == said[4] == said[6]
     assert [("branch-1--hub", 10.0), ("branch-2--hub", 10.0)] == said[5]
+
+
+def test_rules_that_follow_the_load_earn_more_than_any_fixed_tier_where_it_moves_for_hours(
+    tmp_path,
+):
+    """Half a Gbit/s for four hours, 8 for four, half for four; no tier fits both."""
+    scenario = ports(tmp_path, {"time.intervals": 720})
+    load = np.repeat([0.5, 8.0, 0.5], 240)
+    world = steady_world(scenario, load, wait=5)
+    history = measured([world], scenario.timing.interval_s)
+    base = make_rule("best-tier", scenario.network, history, {})
+    fixed = []
+    for place in range(4):
+        base.law.place = np.full(2, place)
+        fixed.append(play(scenario, base, [world]).net_usd[0])
+    earned = {
+        name: play(scenario, make_rule(name, scenario.network, history, {}), [world])
+        for name in ("schedule", "autoscale", "newsvendor", "two-bar")
+    }
+
+    for name, played in earned.items():
+        assert played.net_usd[0] > max(fixed), (name, fixed)
+        assert (played.orders <= 8).all(), name
