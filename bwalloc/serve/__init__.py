@@ -1,4 +1,21 @@
-"""Serving: bundles of exported policies, their runtimes and supervisors; it knows no simulator."""
+"""Serving: bundles of exported policies, their runtimes and supervisors; it knows no simulator.
+
+Where what is:
+
+- bundles: `bundle` loads and checks one; `parts` and `archive` are its two forms, `manifest`,
+  `signature`, `golden` and `onnx_graph` (`onnx_schema`, `protobuf`) what is checked; `agents` the
+  catalogue.
+- a policy at work: `deployment` is a bundle bound to a network: a `session` (history, features), a
+  `runtime` and a `worker` (its thread and deadline); `shadow` is one that decides beside.
+- a decision: `deciding` goes from `intake` (`freshness`, `loads`, `capacities`) over the `ladder`
+  (`fallback`) and the `guard` to a `trusted` record, with `reasons`; `views` are what tenants see.
+- orders: `spend` holds them to the caps (`prices`, `bill`, `approvals`).
+- the `supervisor` is the face of all that; its `core` holds the parts, `binding` those of one
+  network, `operator` what people said. `status` is the record it gives of itself, gathered by
+  `report`, with `counters`; `chronicle` writes the lines of the `audit` log and reads back what the
+  process before left. `clock` is the time.
+- `http` puts it behind HTTP.
+"""
 
 from bwalloc.allocate.limits import Limits
 from bwalloc.allocate.limits_file import read_limits

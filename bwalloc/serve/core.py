@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bwalloc.serve.books import Books
+from bwalloc.serve.counters import Counters
 from bwalloc.serve.freshness import utc_of
 from bwalloc.serve.operator import Will
 
@@ -45,7 +45,7 @@ class Core:
     begun: str
     previous: Deployment | None = None
     shadow: ShadowRun | None = None
-    books: Books = field(default_factory=Books)
+    counters: Counters = field(default_factory=Counters)
     is_closed: bool = False
     decided_s: float | None = None
     decisions: int = 0

@@ -1,4 +1,4 @@
-"""One decision: telemetry in, a rung of the ladder, the guard, the books, out."""
+"""One decision: telemetry in, a rung of the ladder, the guard, the counters, out."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from bwalloc.serve.freshness import utc_of
 from bwalloc.serve.intake import Intake
 from bwalloc.serve.ladder import Choice, choose
 from bwalloc.serve.reasons import reason
-from bwalloc.serve.record import trusted_decision
 from bwalloc.serve.status import RecentDecision
+from bwalloc.serve.trusted import trusted_decision
 
 if TYPE_CHECKING:
     from bwalloc.control import Decision, Order, Telemetry
@@ -79,7 +79,7 @@ def _issued(core: Core, choice: Choice, intake: Intake, begun: float) -> Decisio
             orders, said = _orders(core, choice, now_s)
             decision = _made(core, choice, held, intake, orders, said)
             recent = _recent(core, decision, held, intake, begun)
-            core.books.add(recent)
+            core.counters.add(recent)
             left = core.left()
         break
     before, core.decided_s = binding.rates_gbps, now_s
@@ -189,7 +189,7 @@ def _last_resort(core: Core, error: Exception, begun: float) -> Decision:
     with core.state:
         decision = _made(core, choice, held, intake, (), ())
         recent = _recent(core, decision, held, intake, begun)
-        core.books.add(recent)
+        core.counters.add(recent)
         left = core.left()
     binding.rates_gbps, binding.issued = held.rates_gbps, None
     core.decided_s = core.clock.monotonic()

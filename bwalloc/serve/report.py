@@ -17,8 +17,8 @@ def report(core: Core) -> Status:
     now_s = core.clock.monotonic()
     binding, newest = core.binding, core.binding.receiver.freshness.newest
     with core.state:
-        ladder, times = core.books.ladder(), core.books.times()
-        recent = tuple(core.books.recent)
+        ladder, times = core.counters.ladder(), core.counters.times()
+        recent = tuple(core.counters.recent)
         money, waiting = core.spend.money(now_s), core.spend.approvals.waiting
         will = core.will.at(now_s)
     age_s = None if newest is None else (core.now() - newest).total_seconds()

@@ -8,7 +8,7 @@ import numpy as np
 
 from bwalloc.errors import LimitsError, nearest
 from bwalloc.serve.reasons import word_of
-from bwalloc.serve.record import trusted_decision
+from bwalloc.serve.trusted import trusted_decision
 
 if TYPE_CHECKING:
     from bwalloc.control import Decision

@@ -20,7 +20,7 @@ START = "start"
 """Where the first decision comes from."""
 
 
-class Books:
+class Counters:
     """Adds up decisions; not locked, its owner locks."""
 
     def __init__(self) -> None:
