@@ -80,6 +80,7 @@ def _row(
         "deadline_hit_rate": _ratio(played.served_gbit, played.served_gbit + played.expired_gbit),
         "stalled_gpu_hours_per_h": float(played.stalled_gpu_s.mean() / 3600.0 / hours),
         "bill_usd_per_h": float(played.terms["bandwidth"].mean() / hours),
+        "orders": _orders(played, hours),
         "overrun_gbit": float(played.overrun_gbit.sum()),
         "violations": played.violations,
         "recovery_s": _recovery(played.recovery_s),
@@ -92,6 +93,14 @@ def _row(
         },
         "decide_ms": comparison.decide_ms.get(name) or None,
     }
+
+
+def _orders(played: Played, hours: float) -> dict[str, float] | None:
+    """Orders accepted per span and day, and the share of them that came to nothing."""
+    if not played.orders.size:
+        return None
+    per_day = float(played.orders.mean() / hours * 24.0)
+    return {"per_span_day": per_day, "rejected": _ratio(played.rejected, played.orders)}
 
 
 def _recovery(seconds: np.ndarray) -> dict[str, float] | None:

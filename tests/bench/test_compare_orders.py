@@ -5,7 +5,9 @@ from ordering import port_file
 
 from bwalloc.allocate import ORDERING
 from bwalloc.allocate.plan_cache import cached_plan
+from bwalloc.bench.compare import compare
 from bwalloc.bench.players import players
+from bwalloc.bench.summary import _orders, summarise
 from bwalloc.bench.tasks import Setting, run_allocator, run_clairvoyant, run_plan, scenario_of
 
 
@@ -29,8 +31,28 @@ def test_rules_and_the_clairvoyant_order_in_a_comparison(tmp_path, monkeypatch):
     hours = scenario_of(setting).timing.counted_h
     assert (played.net_usd / hours <= bounds).all()
     assert (rule.net_usd / hours <= bounds).all()
+    said = _orders(rule, hours)
+    assert said["per_span_day"] == rule.orders.mean() * 24 / hours
+    assert 0 == said["rejected"]
     # Read back, a plan holds its orders.
     again = cached_plan(scenario_of(setting), "test", 1)
     assert list((tmp_path / "cache").rglob("*.npz"))
     assert np.array_equal(plans[1].orders, again.orders)
     assert again.orders.shape == (120, 2)
+
+
+def test_the_document_says_how_often_was_ordered(tmp_path, monkeypatch):
+    monkeypatch.setenv("BWALLOC_CACHE", str(tmp_path / "cache"))
+    overrides = {"time.intervals": 60, "time.warmup_intervals": 5}
+    comparison = compare(
+        str(port_file(tmp_path)),
+        allocators=["two-bar"],
+        episodes=2,
+        overrides=overrides,
+        jobs=1,
+    )
+    row = summarise(comparison)["allocators"]["two-bar"]
+
+    assert row["orders"]["per_span_day"] >= 0
+    assert 0 == row["violations"]
+    assert row["bill_usd_per_h"] > 0
