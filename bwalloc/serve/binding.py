@@ -108,10 +108,10 @@ class Binding:
         rows = rows_of(self.network.demands.name, other.network.demands.name)
         self.receiver.inherit(other.receiver, rows)
         kept = rows_with_same_tunnels(self.network, other.network, rows)
-        self.rates_gbps = _moved(other.rates_gbps, kept, self.rates_gbps.shape)
+        self.rates_gbps = _moved(other.rates_gbps, kept, np.zeros_like(self.rates_gbps))
         self.has_decided = other.has_decided
         if other.good is not None:
-            rates = _moved(other.good.rates_gbps, kept, self.rates_gbps.shape)
+            rates = _moved(other.good.rates_gbps, kept, self.static_gbps)
             self.good = Good(rates, other.good.made_s)
         return rows
 
@@ -190,9 +190,10 @@ def _paths(network: Network, row: int) -> list[list[str]]:
     ]
 
 
-def _moved(rates: np.ndarray, rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    moved = np.zeros(shape)
-    width = min(shape[1], rates.shape[1])
-    is_kept = rows >= 0
+def _moved(rates: np.ndarray, rows: np.ndarray, instead: np.ndarray) -> np.ndarray:
+    """Rates of the demands that stay, and `instead` of the others."""
+    moved, is_kept = instead.copy(), rows >= 0
+    width = min(moved.shape[1], rates.shape[1])
+    moved[is_kept] = 0.0
     moved[is_kept, :width] = rates[rows[is_kept], :width]
     return moved

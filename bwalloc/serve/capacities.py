@@ -62,11 +62,16 @@ class Capacities:
         self.known_s = np.full(len(self.built_gbps), -np.inf)
 
     def inherit(self, other: Capacities) -> None:
-        """Go on from what is known of the links that stay, by name."""
+        """Go on from what is known of the links that stay, by name.
+
+        A link that was rebuilt carries no more than it is built for now until telemetry says so.
+        """
         found = other.index.find(self.index.wanted)  # where ours stand: rows of `self` by `other`
         for row, mine in enumerate(found.rows.tolist()):
             if mine >= 0:
-                self.known_gbps[mine] = other.known_gbps[row]
+                known, built = other.known_gbps[row], self.built_gbps[mine]
+                is_rebuilt = built != other.built_gbps[row]
+                self.known_gbps[mine] = min(known, built) if is_rebuilt else known
                 self.known_s[mine] = other.known_s[row]
 
     def report(self, record: LinkTelemetry) -> LinkReport:

@@ -419,6 +419,36 @@ def test_a_link_that_is_gone_carries_nothing_more():
     assert smaller.links.name == tuple(link.name for link in mine.supervisor.status().links)
 
 
+def rebuilt(network, **changes):
+    links = replace(network.links, **changes)
+    return replace(network, topology=replace(network.topology, links=links))
+
+
+def test_demands_on_other_links_have_the_static_table_until_telemetry_comes():
+    mine = loop()
+    mine.turns(3)
+    network = rebuilt(NETWORK, name=tuple(f"new-{name}" for name in NETWORK.links.name))
+    mine.supervisor.rebind(network)
+    decision = mine.turn(lambda record: None)
+
+    assert "last-known-good" == decision.source
+    np.testing.assert_allclose(
+        decision.rates_gbps, mine.supervisor._core.binding.static_gbps, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("factor", [0.01, 10.0])
+def test_a_link_that_was_rebuilt_carries_the_less_of_old_and_new_until_telemetry_comes(factor):
+    mine = loop()
+    mine.turns(3)
+    capacity = NETWORK.links.capacity_gbps
+    mine.supervisor.rebind(rebuilt(NETWORK, capacity_gbps=factor * capacity))
+    decision = mine.turn(lambda record: None)
+
+    assert "last-known-good" == decision.source
+    assert 0 == broken(NETWORK, decision, capacity * min(factor, 1.0))
+
+
 def test_another_interval_begins_history_anew():
     mine = loop()
     mine.turns(4)
