@@ -86,12 +86,8 @@ def run(
         with bound as supervisor:
             if beside:
                 supervisor.shadow(beside)
-            print(
-                f"{bundle.name} {bundle.version} decides for {scenario.slug} at {listener.url} "
-                "(page for operators; /docs: API); SIGTERM or Ctrl-C ends it",
-                flush=True,
-            )
-            return _serve(supervisor, listener, settings)
+            begun = f"{bundle.name} {bundle.version} decides for {scenario.slug} at {listener.url}"
+            return _serve(supervisor, listener, settings, begun)
 
 
 def _settings(access: Access, key: Path | None) -> Settings:
@@ -118,9 +114,12 @@ def _settings(access: Access, key: Path | None) -> Settings:
     )
 
 
-def _serve(supervisor: Supervisor, listener: Listener, settings: Settings) -> int:
+def _serve(supervisor: Supervisor, listener: Listener, settings: Settings, begun: str) -> int:
     from bwalloc.serve.http import Drain, create_app, serve
 
+    def tell() -> None:
+        print(f"{begun} (page for operators; /docs: API); SIGTERM or Ctrl-C ends it", flush=True)
+
     drain = Drain()
-    ended_by = serve(create_app(supervisor, settings, drain), listener, settings, drain)
+    ended_by = serve(create_app(supervisor, settings, drain), listener, settings, drain, tell)
     return INTERRUPTED if ended_by == signal.SIGINT else 0

@@ -66,8 +66,16 @@ def listen(settings: Settings) -> Listener:
     return Listener(bound, tls, f"{settings.scheme}://{shown}:{bound.getsockname()[1]}")
 
 
-def serve(app: ASGIApp, listener: Listener, settings: Settings, drain: Drain) -> int | None:
+def serve(
+    app: ASGIApp,
+    listener: Listener,
+    settings: Settings,
+    drain: Drain,
+    begin: Callable[[], None] = lambda: None,
+) -> int | None:
     """Answer requests until SIGTERM or Ctrl-C; returns the signal that ended it.
+
+    `begin` is called once requests are answered and signals are heard.
 
     After SIGTERM `ready` says no for `settings.drain_s` while requests are still taken; then no
     more are, and running ones get `settings.finish_s`. A second signal ends it at once.
@@ -87,7 +95,7 @@ def serve(app: ASGIApp, listener: Listener, settings: Settings, drain: Drain) ->
         timeout_graceful_shutdown=max(1, round(settings.finish_s)),
         ssl_context_factory=_given(listener.tls) if listener.tls else None,
     )
-    server = _DrainingServer(config, drain, settings)
+    server = _DrainingServer(config, drain, settings, begin)
     server.run([listener.socket])
     return server.ended_by
 
@@ -99,11 +107,22 @@ def _given(context: ssl.SSLContext) -> Callable[[Any, Any], ssl.SSLContext]:
 class _DrainingServer(uvicorn.Server):
     """Says first that it will end, and then ends."""
 
-    def __init__(self, config: uvicorn.Config, drain: Drain, settings: Settings) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        drain: Drain,
+        settings: Settings,
+        begin: Callable[[], None],
+    ) -> None:
         super().__init__(config)
-        self.drain, self.settings = drain, settings
+        self.drain, self.settings, self.begin = drain, settings, begin
         self.ended_by: int | None = None
         self.ends_at = float("inf")
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, and says when it is done."""
+        await super().startup(sockets)
+        self.begin()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """As uvicorn's, but with a time to drain, and without raising the signal again."""

@@ -241,8 +241,8 @@ class Ordering:
 
 settings = Settings(port=0)
 listener, drain = listen(settings), Drain()
-print(listener.url, flush=True)
-serve(create_app(Ordering(sidecars.supervisor()), settings, drain), listener, settings, drain)
+app = create_app(Ordering(sidecars.supervisor()), settings, drain)
+serve(app, listener, settings, drain, lambda: print(listener.url, flush=True))
 """
 
 

@@ -32,8 +32,7 @@ class Slow:
 settings = Settings(port=0, drain_s=float(sys.argv[2]), finish_s=float(sys.argv[3]), max_waiting=1)
 listener, drain = listen(settings), Drain()
 app = create_app(Slow(sidecars.supervisor()), settings, drain)
-print(listener.url, flush=True)
-ended_by = serve(app, listener, settings, drain)
+ended_by = serve(app, listener, settings, drain, lambda: print(listener.url, flush=True))
 sys.exit(0 if ended_by == 15 else 9)
 """
 
