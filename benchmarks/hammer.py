@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
@@ -88,6 +89,7 @@ def main() -> int:
     parser.add_argument("--swaps", type=int, default=20)
     parser.add_argument("--json", type=Path, default=RESULTS)
     given = parser.parse_args()
+    busy = round(os.getloadavg()[0], 2)
     with tempfile.TemporaryDirectory() as folder:
         stock(Path(folder))
         found = hammered(Path(folder), given.seconds, given.clients, given.swaps)
@@ -96,6 +98,7 @@ def main() -> int:
         "command": f"{command} --swaps {given.swaps}",
         "commit": commit(),
         "machine": machine(),
+        "load_average_before": busy,
         "versions": versions("bwalloc", "numpy", "onnxruntime", "fastapi", "uvicorn"),
         **found,
     }

@@ -7,6 +7,7 @@ array form and the JSON form: `to_json`, `from_json`, `json_schema`. NaN travels
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from numbers import Real
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
@@ -218,16 +219,22 @@ class Decision:
 Record = TypeVar("Record", Telemetry, Decision)
 
 
+@cache
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    """Made once: what makes it anew for every record leaves cycles behind where one is refused."""
+    return TypeAdapter(kind)
+
+
 def to_json(record: Telemetry | Decision) -> str:
     """The record as one JSON document."""
-    return TypeAdapter(type(record)).dump_json(record, indent=1).decode()
+    return _adapter(type(record)).dump_json(record, indent=1).decode()
 
 
 def from_json(kind: type[Record], text: str | bytes) -> Record:
     """Read a record; raises `TelemetryError` or `DecisionError` that names the place."""
     error = TelemetryError if kind is Telemetry else DecisionError
     try:
-        return TypeAdapter(kind).validate_json(text)
+        return _adapter(kind).validate_json(text)
     except ValidationError as failure:
         first = failure.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or kind.__name__
@@ -237,7 +244,7 @@ def from_json(kind: type[Record], text: str | bytes) -> Record:
 
 def json_schema(kind: type[Telemetry] | type[Decision]) -> dict[str, Any]:
     """The JSON schema of a record; the golden copies are in `tests/golden`."""
-    return TypeAdapter(kind).json_schema()
+    return _adapter(kind).json_schema()
 
 
 class Session(Protocol):

@@ -79,8 +79,9 @@ def _telemetry(body: bytes) -> Telemetry | None:
     try:
         return from_json(Telemetry, body)
     except TelemetryError as error:
-        cause = error.__cause__
-        is_json = (
-            not isinstance(cause, ValidationError) or cause.errors()[0]["type"] != "json_invalid"
-        )
-        raise Problem(422 if is_json else 400, str(error)) from None
+        raise Problem(400 if _is_no_json(error) else 422, str(error)) from None
+
+
+def _is_no_json(error: TelemetryError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, ValidationError) and cause.errors()[0]["type"] == "json_invalid"

@@ -1,6 +1,7 @@
 """What the routes answer, and that every refusal is a problem with a text of its own."""
 
 import asyncio
+import gc
 import json
 import math
 import shutil
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 import sidecars
 from policies import write_agent
+from pydantic import ValidationError
 from sidecars import JSON, TOKEN
 from starlette.testclient import TestClient
 
 from bwalloc.control import Decision, Telemetry, from_json
+from bwalloc.errors import TelemetryError
 from bwalloc.scenario import load_scenario
 from bwalloc.serve.http import Drain, Settings, create_app
 
@@ -208,31 +211,56 @@ def test_a_size_that_was_not_declared_is_refused_while_it_is_read(supervisor):
         assert 200 == decide(client).status_code
 
 
-@pytest.mark.parametrize("route", ["decide", "kill"])
-def test_a_body_that_never_ends_is_given_up(untouched, route):
-    app, sent = create_app(untouched, Settings(body_s=0.05)), []
-    headers = {"host": "localhost", "content-type": "application/json"}
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": "POST",
-        "path": f"/v1/{route}",
-        "raw_path": f"/v1/{route}".encode(),
-        "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-    }
-
-    async def receive():
-        await asyncio.sleep(0.03)
-        return {"type": "http.request", "body": b" ", "more_body": True}
+def post(app, route, receive):
+    """What the application sends for a request, without a client in between."""
+    sent, headers = [], [(b"host", b"localhost"), (b"content-type", b"application/json")]
+    path = f"/v1/{route}"
+    scope = {"type": "http", "http_version": "1.1", "method": "POST", "path": path}
+    scope |= {"raw_path": path.encode(), "query_string": b"", "headers": headers}
 
     async def send(message):
         sent.append(message)
 
     asyncio.run(app(scope, receive, send))
+    return sent
 
-    assert 408 == sent[0]["status"]
-    assert (b"connection", b"close") in sent[0]["headers"]
+
+@pytest.mark.parametrize("route", ["decide", "kill"])
+def test_a_body_that_never_ends_is_given_up(untouched, route):
+    async def receive():
+        await asyncio.sleep(0.03)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    start = post(create_app(untouched, Settings(body_s=0.05)), route, receive)[0]
+
+    assert 408 == start["status"]
+    assert (b"connection", b"close") in start["headers"]
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"a": 1}'])
+def test_a_refusal_leaves_nothing_for_the_collector_of_garbage(untouched, body):
+    """Cycles that hold a body stay for long where much memory is in use."""
+    app = create_app(untouched)
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    post(app, "decide", receive)
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        post(app, "decide", receive)
+        gc.collect()
+        kept = [
+            found for found in gc.garbage if isinstance(found, TelemetryError | ValidationError)
+        ]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+    assert [] == kept
 
 
 def test_every_answer_is_sealed(asked):
