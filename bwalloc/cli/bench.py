@@ -16,6 +16,7 @@ from bwalloc.errors import BwallocError, unknown_name
 
 app = App(name="bench", help="Measure speed on this machine, and quality on public matrices.")
 app.command("bwalloc.cli.bench_te:run", name="te")
+app.command("bwalloc.cli.bench_decide:run", name="decide")
 
 
 @app.command(name="env")
