@@ -85,7 +85,7 @@ class SolverError(BwallocError, RuntimeError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The closest of `known` as a sentence ("Nearest: 'x'."), or the first few of them."""
-    names = sorted(known)
+    names = sorted(set(known))
     close = get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
         return f"Nearest: '{close[0]}'."

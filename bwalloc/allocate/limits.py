@@ -92,6 +92,9 @@ class Limits:
                 if value > MOST_GBPS:
                     msg = f"Limits.{name}, '{key}': got {value}, must be at most {MOST_GBPS:g}."
                     raise LimitsError(msg)
+        if self.decide_within_s == 0:
+            msg = "Limits.decide_within_s: got 0, must be above 0; no policy answers in no time."
+            raise LimitsError(msg)
         if self.least_change >= 1:
             msg = f"Limits.least_change: got {self.least_change}, must be a share below 1."
             raise LimitsError(msg)

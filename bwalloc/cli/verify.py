@@ -33,7 +33,8 @@ def run(
             file.
         key: Ed25519 public key (PEM) that it must be signed with.
         env: environment to decide for; the one it was trained on by default.
-        decisions: real decisions that the runtimes are held against each other on.
+        decisions: real decisions that the runtimes are held against each other on; without torch
+            those of the golden vectors.
         json_file: write the figures here.
         envs: a folder with environments of your own.
     """

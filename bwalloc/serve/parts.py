@@ -21,7 +21,7 @@ from bwalloc.serve.archive import (
     archive_bytes,
     archive_parts,
 )
-from bwalloc.serve.manifest import MANIFEST
+from bwalloc.serve.manifest import MANIFEST, SIGNATURE
 
 OPENING = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 """Neither follows a link that was put there a moment ago nor waits for a pipe to be filled."""
@@ -173,6 +173,11 @@ def _read(file: Path, most: int) -> bytes:
         finally:
             os.close(descriptor)
     except OSError as error:
+        if file.name == SIGNATURE and isinstance(error, FileNotFoundError):
+            msg = (
+                f"{file.parent}: is not signed; sign it: bwalloc pack AGENT --out X --sign-key KEY."
+            )
+            raise BundleError(msg) from None
         msg = (
             f"{file}: cannot be read ({error.strerror}); a bundle must hold it. "
             "Fetch or export it again."

@@ -83,6 +83,7 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path):
         ({"floors_gbps": {"a": 1e39}}, "floors_gbps, 'a': got 1e"),
         ({"offered_up_to": math.inf}, "at most"),
         ({"least_change": 1.0}, "least_change"),
+        ({"decide_within_s": 0.0}, "decide_within_s"),
         ({"offered_up_to": 0.0}, "at least 1"),
         ({"decide_within_s": -0.1}, "decide_within_s"),
     ],

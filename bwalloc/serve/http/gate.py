@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 OPEN = ("/", "/docs", "/openapi.json")
 """Nothing but what the source of this library shows; the page asks for a token by itself."""
+TELEMETRY = "/v1/decide"
+"""The one route whose body may be large."""
 OPEN_FOLDERS = ("/assets/", "/health/", "/v2/health/")
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 SEALED = {
@@ -40,6 +42,7 @@ class Gate:
         """Guard `app`."""
         self.app, self.token = app, settings.token
         self.most_bytes, self.body_s = settings.max_body_bytes, settings.body_s
+        self.most_command_bytes = settings.max_command_bytes
         self.hosts = None if settings.token else {*LOCAL_NAMES, settings.host.lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,8 +65,9 @@ class Gate:
             )
             return problem_response(401, detail, {"WWW-Authenticate": 'Bearer realm="bwalloc"'})
         declared = headers.get("content-length", "0")
-        if declared.isdecimal() and int(declared) > self.most_bytes:
-            detail = f"The body has {declared} bytes; at most {self.most_bytes} are read."
+        most = self.most_bytes if path == TELEMETRY else self.most_command_bytes
+        if declared.isdecimal() and int(declared) > most:
+            detail = f"The body has {declared} bytes; at most {most} are read."
             return problem_response(413, detail)
         return None
 

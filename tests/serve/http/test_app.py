@@ -196,6 +196,12 @@ def test_a_declared_size_is_refused_before_it_is_read(asked):
     assert_problem(answer, 413, str(2**40))
 
 
+def test_a_command_may_not_be_as_large_as_telemetry(asked):
+    answer = asked.post("/v1/kill", content=b" " * 20_000, headers=JSON)
+
+    assert_problem(answer, 413, "20000 bytes")
+
+
 def chunks(count):
     for _ in range(count):
         yield b" " * 4096
