@@ -24,7 +24,7 @@ LINE = ["serve", sidecars.AGENT]
         (["--limits", "nowhere"], "nowhere"),
         (["--audit", "."], "--audit '.': is a folder"),
         (["--shadow", "metro-inferenc", "--port", "0"], "Nearest: 'metro-inference'"),
-        (["--key", "nowhere", "--port", "0"], "manifest.sig"),
+        (["--key", "nowhere", "--port", "0"], "is not signed"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(capsys, monkeypatch, tmp_path, options, words):
