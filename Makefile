@@ -65,6 +65,7 @@ bench: $(READY)  ## measure again what benchmarks/results holds (minutes), and r
 	$(BIN)/bwalloc compare random-edge --json benchmarks/results/compare-random-edge.json
 	$(BIN)/bwalloc verify metro-inference --json benchmarks/results/verify-metro-inference.json
 	$(BIN)/python benchmarks/tables.py
+	$(BIN)/bwalloc bench decide --json benchmarks/results/decide.json
 
 tables: $(READY)  ## write the tables of the READMEs from benchmarks/results
 	$(BIN)/python benchmarks/tables.py
