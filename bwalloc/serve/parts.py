@@ -174,9 +174,8 @@ def _read(file: Path, most: int) -> bytes:
             os.close(descriptor)
     except OSError as error:
         if file.name == SIGNATURE and isinstance(error, FileNotFoundError):
-            msg = (
-                f"{file.parent}: is not signed; sign it: bwalloc pack AGENT --out X --sign-key KEY."
-            )
+            sign = "bwalloc pack AGENT --out X --sign-key KEY"
+            msg = f"{file}: is missing, so the bundle is not signed; sign it: {sign}."
             raise BundleError(msg) from None
         msg = (
             f"{file}: cannot be read ({error.strerror}); a bundle must hold it. "

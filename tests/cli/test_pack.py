@@ -62,7 +62,7 @@ def test_signing_anew_replaces_the_signature(tmp_path, key):
         ([AGENT, "--out", "busy"], "is no bundle and would be replaced"),
         ([AGENT, "--out", "file/x.bwalloc"], "is a file, not a folder"),
         ([AGENT, "--out", "x", "--sign-key", "none.pem"], "none.pem: cannot be read"),
-        ([AGENT, "--out", "x", "--key", "none.pem"], "manifest.sig: cannot be read"),
+        ([AGENT, "--out", "x", "--key", "none.pem"], "manifest.sig: is missing"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(tmp_path, capsys, monkeypatch, arguments, text):
