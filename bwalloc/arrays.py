@@ -149,8 +149,13 @@ def silu(values: Array) -> Array:
 
 
 def short_sum(values: Array, axis: int) -> Array:
-    """Sum over an axis of a few entries, where NumPy's own is slow if the batch is 1."""
+    """Sum over an axis of a few entries; the usual sums are slow at it if the batch is 1.
+
+    NumPy's loops over the batch, and so does that of onnxruntime, unless the batch is taken off.
+    """
     if namespace(values) is not np:
+        if values.shape[-1] == 1:
+            return values[..., 0].sum(axis)[..., None]
         return values.sum(axis)
     return sum(values.take(place, axis) for place in range(values.shape[axis]))
 

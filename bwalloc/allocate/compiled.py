@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from bwalloc.allocate.decode import HUNGRY, OPEN
-from bwalloc.allocate.decode import SHRINK as _SHRINK
+from bwalloc.allocate.decode import MARGIN as _MARGIN
 from bwalloc.allocate.decode import STAY as _STAY
 from bwalloc.allocate.sharing import SOFT as _SOFT
 from bwalloc.allocate.sharing import TINY as _TINY
@@ -18,7 +18,7 @@ inlined = njit(nogil=True, fastmath=FAST, error_model="numpy", forceinline=True)
 kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
 TINY, SOFT = np.float32(_TINY), np.float32(_SOFT)
 ZERO, ONE = np.float32(0), np.float32(1)
-SHRINK, STAY = np.float32(_SHRINK), np.float32(_STAY)
+MARGIN, STAY = np.float32(_MARGIN), np.float32(_STAY)
 MET, HUNGER = np.float32(HUNGRY[0]), np.float32(1 / (HUNGRY[1] - HUNGRY[0]))
 FULL, OPENNESS = np.float32(OPEN[0]), np.float32(1 / (OPEN[1] - OPEN[0]))
 
@@ -96,7 +96,7 @@ def _decode(ask, capacity, hops, rounds, spare_rounds, rates, size):
     wanted, weights, split, spare = ask
     tunnels, demands, links = hops.shape[0], wanted.shape[0], capacity.shape[0]
     per_demand = tunnels // demands
-    room = capacity * SHRINK
+    room = capacity - capacity * MARGIN
     ratio, least = np.empty((links, size), np.float32), np.empty(size, np.float32)
     want, weight = np.empty((tunnels, size), np.float32), np.empty((tunnels, size), np.float32)
     left, granted = wanted.copy(), np.empty((demands, size), np.float32)

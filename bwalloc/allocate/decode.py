@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 ROUNDS = 6
 SPARE_ROUNDS = 2
-SHRINK = 1.0 - 1e-6
-"""Keeps float32 sums below capacity."""
+MARGIN = 1e-6
+"""Share of a capacity that is never given out, which keeps float32 sums below it."""
 HUNGRY = 1e-5, 1e-1
 """Missing share of a want up to which it counts as met, and from which its weight is whole."""
 OPEN = 1e-3, 1e-1
 """Free share of a link up to which it counts as full, and from which it is open."""
-STAY = 1e-3
+STAY = 1e-2
 """Openness of all tunnels of a demand together at which half of what moves stays."""
 
 
@@ -94,7 +94,7 @@ class Decoder:
         split = self._normalised(ask.split)
         if self.compiled and isinstance(split, np.ndarray):
             return self._compiled(ask, split, capacity_gbps)
-        room = capacity_gbps * SHRINK
+        room = capacity_gbps - capacity_gbps * MARGIN
         rates, left = self._flat(split) * 0, ask.want_gbps
         for _ in range(ROUNDS):
             want = self._flat(left[:, None] * split)
