@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from bwalloc.allocate.earliest_deadline import EarliestDeadline
 from bwalloc.allocate.forecast import Constant, Forecast, Guarantee
 from bwalloc.allocate.order_rules import (
     AutoscaledTiers,
@@ -45,6 +46,7 @@ CLASSICAL = (
     "proportional",
     "max-min",
     "strict-priority",
+    "earliest-deadline",
     "last-value-lp",
     "mpc",
     "stochastic-lp",
@@ -103,6 +105,8 @@ def _rates_of(name: str, network: Network, history: History, tuned: Tuned) -> Ru
         return DecodedRule(network, Constant(context, base))
     if name == "strict-priority":
         return StrictPriority(context)
+    if name == "earliest-deadline":
+        return EarliestDeadline(context)
     if name in ("last-value-lp", "mpc"):
         from bwalloc.allocate.planned import LastValueLp, Mpc  # highspy takes 0.3 s to import
 

@@ -22,6 +22,7 @@ CONSTANTS: dict[str, tuple[str, ...]] = {
     "proportional": ("over",),
     "max-min": ("over",),
     "strict-priority": ("over.*",),
+    "earliest-deadline": ("over.*", "value_exponent"),
     "last-value-lp": ("margin.*",),
     "mpc": ("horizon", "alpha", "tau_h", "margin.*"),
     "stochastic-lp": ("alpha", "patience", "smoothing", "margin.*"),

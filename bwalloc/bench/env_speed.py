@@ -46,7 +46,7 @@ def measure(
     scenario: Scenario, batch: int, *, threads: int, compiled: bool, seconds: float
 ) -> Speed:
     """Step a batch whose episodes end at staggered times, drawing a new world at each end."""
-    simulator = Simulator(scenario, compiled=compiled)
+    simulator = Simulator(scenario, compiled=compiled, declares=False)
     decoder = Decoder(scenario.network)
     episodes = Episodes([draw_world(scenario, "train", seed) for seed in range(batch)])
     state = simulator.start(batch)

@@ -32,6 +32,7 @@ SPACES: dict[str, dict[str, Range]] = {
     "proportional": {"over": (0.05, 3.0, True)},
     "max-min": {"over": (0.05, 3.0, True)},
     "strict-priority": {"over.*": (0.5, 10.0, True)},
+    "earliest-deadline": {"over.*": (0.05, 10.0, True), "value_exponent": (0.0, 2.0, False)},
     "autoscale": {
         "window": (2, 30, False),
         "headroom": (0.5, 3.0, True),

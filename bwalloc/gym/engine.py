@@ -50,7 +50,7 @@ class Engine:
         """Build for `batch` columns; `restart` all of them before the first step."""
         network = scenario.network
         self.scenario, self.batch = scenario, batch
-        self.simulator = Simulator(scenario, threads=threads)
+        self.simulator = Simulator(scenario, threads=threads, declares=False)
         self.corrected = CorrectedForecast(network, scenario.tuned, compiled=None)
         self.masks = masks_of(network, scenario.sizes)
         self.classes, self.members = _classes(network.demands.traffic_class)

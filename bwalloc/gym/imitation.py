@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from bwalloc.allocate.rule import DecodedRule
 from bwalloc.errors import unknown_name
 from bwalloc.observe import measured
 from bwalloc.scenario import train_worlds
+from bwalloc.sim.declared import Declarations
 
 if TYPE_CHECKING:
     from bwalloc.allocate import Rule
@@ -108,7 +109,9 @@ class Imitator:
 
     def _corrections(self, engine: Engine, rule: Rule) -> np.ndarray:
         base, correction = engine.base, engine.corrected.correction
-        wanted = scaled_to(base, asked_by(rule, engine.readings), correction.scale)
+        told = Declarations(engine.scenario)(engine.state.queued_gbit, engine.state.interval)
+        asked = asked_by(rule, replace(engine.readings, **told))
+        wanted = scaled_to(base, asked, correction.scale)
         action = correction.action_for(base, wanted)
         exists = engine.scenario.network.tunnels.exists
         self.clipping.add(wanted, correction(base, action), exists)

@@ -45,7 +45,9 @@ class Unroll:
     ) -> None:
         """Begin all episodes, each at another hour of its clock."""
         self.scenario, self.cut, self.device = scenario, cut, torch.device(device)
-        self.simulator = Simulator(scenario, compiled=False, smooth_gbit=smooth_gbit)
+        self.simulator = Simulator(
+            scenario, compiled=False, smooth_gbit=smooth_gbit, declares=False
+        )
         self.corrected = CorrectedForecast(scenario.network, scenario.tuned, compiled=False)
         self.worlds, self.next_seed = WorldsAhead(scenario), seed
         self.episodes = Episodes([self._world() for _ in range(batch)])

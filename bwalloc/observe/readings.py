@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bwalloc.network import Network
 
 
-def _nothing_sold() -> Array:
+def _nothing() -> Array:
     return np.zeros((0, 1), np.float32)
 
 
@@ -38,6 +38,8 @@ class Readings:
         tier_gbps, pending_gbps: tier of each span that is sold, and the one on order (NaN: none),
             (offered, B), in the order of `Network.offers`.
         paid_left_s: for how long the tier is paid, (offered, B).
+        declared_gbit, declared_due_s: waiting work whose owner said when it is due, and seconds
+            until then (`inf`: none), (demands, B); (0, B) where nobody declares.
     """
 
     offered_gbps: Array
@@ -49,9 +51,11 @@ class Readings:
     capacity_gbps: Array
     carried_gbps: Array
     hour_of_week: Array
-    tier_gbps: Array = field(default_factory=_nothing_sold)
-    pending_gbps: Array = field(default_factory=_nothing_sold)
-    paid_left_s: Array = field(default_factory=_nothing_sold)
+    tier_gbps: Array = field(default_factory=_nothing)
+    pending_gbps: Array = field(default_factory=_nothing)
+    paid_left_s: Array = field(default_factory=_nothing)
+    declared_gbit: Array = field(default_factory=_nothing)
+    declared_due_s: Array = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,17 @@ def read_telemetry(network: Network, telemetry: Telemetry) -> Readings:
         carried_gbps=_finite(found_links.take(links.carried_gbps))[:, None],
         hour_of_week=np.array([hour_of_week(telemetry.interval_end)]),
         **read_spans(network, telemetry.spans),
+        **_declared(found.take(demands.declared_gbit), found.take(demands.declared_due_s)),
     )
+
+
+def _declared(gbit: np.ndarray, due_s: np.ndarray) -> dict[str, np.ndarray]:
+    """Fields of `Readings` about declared work, (demands, 1); what is not due is not declared."""
+    is_due = np.isfinite(due_s) & (due_s > 0.0) & (gbit > 0.0)
+    return {
+        "declared_gbit": np.where(is_due, gbit, 0.0).astype(np.float32)[:, None],
+        "declared_due_s": np.where(is_due, due_s, np.inf).astype(np.float32)[:, None],
+    }
 
 
 def read_spans(network: Network, spans: SpanTelemetry) -> dict[str, np.ndarray]:

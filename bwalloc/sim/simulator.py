@@ -11,6 +11,7 @@ import numpy as np
 from bwalloc.observe import Readings
 from bwalloc.sim.backends import Backend, make_backend
 from bwalloc.sim.changes import Change, OutageColumns, play_parts
+from bwalloc.sim.declared import Declarations
 from bwalloc.sim.dynamics import Load, Measured
 from bwalloc.sim.physics import build_physics
 from bwalloc.sim.ports import Fates, PortFlows, PortLaw
@@ -135,6 +136,7 @@ class Simulator:
         threads: threads of the compiled twin.
         smooth_gbit: work over which the steps of the law (a group that holds any work stalls) are
             smoothed, for gradients; 0 is the law. The array form only.
+        declares: whether readings tell declared work (see `sim.declared`), on NumPy.
     """
 
     def __init__(
@@ -144,12 +146,14 @@ class Simulator:
         compiled: bool | None = None,
         threads: int = 1,
         smooth_gbit: float = 0.0,
+        declares: bool = True,
     ) -> None:
         """Collect the constants."""
         self.scenario = scenario
         self.physics = build_physics(scenario, smooth_gbit)
         self.terms = MoneyTerms(scenario)
         self.ports = None if scenario.network.offers is None else PortLaw(scenario)
+        self.declarations = Declarations(scenario) if declares else None
         self.backend: Backend = make_backend(self.physics, compiled=compiled, threads=threads)
 
     def start(self, batch: int) -> State:
@@ -245,6 +249,7 @@ class Simulator:
         return Readings(
             nothing, nothing, nothing, nothing, nothing, state.queued_gbit,
             capacity, capacity * 0, episodes.start_h, **self._spans(state, capacity),
+            **self._declared(state, capacity),
         )  # fmt: skip
 
     def _spans(self, state: State, capacity_gbps: Array) -> dict[str, Array]:
@@ -274,4 +279,12 @@ class Simulator:
             carried_gbps=measured.carried_gbps,
             hour_of_week=(start_h + state.interval * hours) % 168.0,
             **self._spans(state, capacity_gbps),
+            **self._declared(state, capacity_gbps),
         )
+
+    def _declared(self, state: State, capacity_gbps: Array) -> dict[str, Array]:
+        """Fields of `Readings` about declared work."""
+        if self.declarations is None or not isinstance(state.queued_gbit, np.ndarray):
+            nothing = capacity_gbps[:0]
+            return {"declared_gbit": nothing, "declared_due_s": nothing}
+        return self.declarations(state.queued_gbit, state.interval)

@@ -51,7 +51,6 @@ def telemetry_of(
         capacity = np.concatenate([before_gbps(world), world.capacity_gbps[-1:]])[interval]
         capacity = capacity * _share(network, readings, column)
         works = tuple(_works(network, world, interval * network.interval_s, end))
-    unknown = np.full(network.n_demands, np.nan)
     demands = DemandTelemetry(
         name=network.demands.name,
         **{
@@ -59,8 +58,7 @@ def telemetry_of(
             for field in ("offered_gbps", "recent_gbps", "peak_gbps", "served_gbit", "expired_gbit")
         },
         queued_gbit=readings.queued_gbit[:, :, column],
-        declared_gbit=np.zeros(network.n_demands),
-        declared_due_s=unknown,
+        **_declared(network, readings, column),
     )
     links = LinkTelemetry(
         name=network.links.name,
@@ -70,6 +68,18 @@ def telemetry_of(
     )
     spans = _spans(network, readings, column)
     return Telemetry(end, network.interval_s, demands, links, spans, works)
+
+
+def _declared(network: Network, readings: Readings, column: int) -> dict[str, np.ndarray]:
+    """Columns of `DemandTelemetry`: no work and no time where a demand declares none."""
+    if not len(readings.declared_gbit):
+        nothing = np.zeros(network.n_demands)
+        return {"declared_gbit": nothing, "declared_due_s": np.full(network.n_demands, np.nan)}
+    due_s = readings.declared_due_s[:, column]
+    return {
+        "declared_gbit": readings.declared_gbit[:, column],
+        "declared_due_s": np.where(np.isfinite(due_s), due_s, np.nan),
+    }
 
 
 def _spans(network: Network, readings: Readings, column: int) -> SpanTelemetry:

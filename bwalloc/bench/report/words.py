@@ -15,6 +15,7 @@ ALLOCATORS = {
     "proportional": "Shares in proportion to the load just measured.",
     "max-min": "Equal shares: nobody gets more while someone who wants it has less.",
     "strict-priority": "The load just measured, dearer classes first.",
+    "earliest-deadline": "The nearest deadline first, the dearer demands first where equal.",
     "last-value-lp": "The optimum of a linear programme, if the load just measured came again.",
     "mpc": "The optimum of a linear programme over several intervals of forecast load.",
     "stochastic-lp": "The rates that earn most on average over the loads that may come.",
