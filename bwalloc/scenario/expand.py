@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -42,8 +42,8 @@ def expand_services(env: EnvFile, topology: Topology, where: str) -> list[Stream
     for name, section in env.services.items():
         patterns = [section.sites] if isinstance(section.sites, str) else section.sites
         place = f"{where}, services.{name}.sites"
-        sites = [site for pattern in patterns for site in _matching(pattern, topology, place)]
-        streams += [Stream(f"{name}/{site}", site, section) for site in dict.fromkeys(sites)]
+        sites = _matching(patterns, topology, place)
+        streams += [Stream(f"{name}/{site}", site, section) for site in sites]
     return streams
 
 
@@ -60,11 +60,12 @@ def expand_demands(env: EnvFile, topology: Topology, where: str) -> list[DemandR
 
 
 def _rows(key: str, section: DemandSection, topology: Topology, place: str) -> list[DemandRow]:
+    said = [[end] if isinstance(end, str) else end for end in (section.origin, section.to)]
     ends = [
-        _matching(pattern, topology, f"{place}.{side}", section.exclude)
-        for pattern, side in ((section.origin, "from"), (section.to, "to"))
+        _matching(patterns, topology, f"{place}.{side}", section.exclude)
+        for patterns, side in zip(said, ("from", "to"), strict=True)
     ]
-    wide = [_is_pattern(section.origin), _is_pattern(section.to)]
+    wide = [len(patterns) > 1 or _is_pattern(patterns[0]) for patterns in said]
     is_ring = all(wide) and getattr(section, "collective", "") == "ring"
     following = dict(zip(ends[0], [*ends[0][1:], *ends[0][:1]], strict=True)) if is_ring else {}
     rows: list[DemandRow] = []
@@ -95,17 +96,19 @@ def _is_pattern(text: str) -> bool:
 
 
 def _matching(
-    pattern: str, topology: Topology, place: str, exclude: Iterable[str] = ()
+    patterns: Sequence[str], topology: Topology, place: str, exclude: Sequence[str] = ()
 ) -> list[str]:
-    """Sites that a name or a pattern stands for."""
-    known = topology.sites.name
-    found = [site for site in known if fnmatchcase(site, pattern)]
-    if not found:
-        msg = f"{place}: got '{pattern}', expected the name of a site or a pattern of names. "
-        raise ScenarioError(msg + nearest(pattern, known))
-    if not _is_pattern(pattern):
-        return found
-    return [s for s in found if not any(fnmatchcase(s, other) for other in exclude)]
+    """Sites that names or patterns stand for, each once; what is named is never excluded."""
+    known, sites = topology.sites.name, dict[str, None]()
+    for pattern in patterns:
+        found = [site for site in known if fnmatchcase(site, pattern)]
+        if not found:
+            msg = f"{place}: got '{pattern}', expected the name of a site or a pattern of names. "
+            raise ScenarioError(msg + nearest(pattern, known))
+        if _is_pattern(pattern):
+            found = [s for s in found if not any(fnmatchcase(s, other) for other in exclude)]
+        sites.update(dict.fromkeys(found))
+    return list(sites)
 
 
 def stream_of(row: DemandRow, streams: list[Stream], where: str) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias, cast
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from bwalloc.scenario.fields import (
     LATER,
@@ -21,16 +21,29 @@ from bwalloc.scenario.schema_requests import Season
 Overhead = Annotated[float, Field(ge=1, le=2), NO_TEXT]
 
 
+def _texts(value: Any) -> Any:
+    parts = cast("list[Any]", value) if isinstance(value, list) else [value]
+    if not parts or not all(isinstance(part, str) for part in parts):
+        msg = "a site, a pattern of sites, or a list of them"
+        raise ValueError(msg)
+    return parts if isinstance(value, list) else value
+
+
+Ends: TypeAlias = Annotated[str | list[str], BeforeValidator(_texts)]
+"""A site, a pattern of sites, or several of them."""
+
+
 class EndsSection(Section):
     """What the demands of every class have in common.
 
-    One of `from` and `to` may be a pattern such as `edge-*`: the section then stands for one
-    demand per matching site but the other end, named `<section>/<site>`. What is asked for grows
-    with that site's `scale`. `exclude` leaves sites out.
+    One of `from` and `to` may be a pattern such as `edge-*`, or a list of names and patterns: the
+    section then stands for one demand per matching site but the other end, named
+    `<section>/<site>`. What is asked for grows with that site's `scale`. `exclude` leaves sites
+    out.
     """
 
-    origin: str = Field(alias="from")
-    to: str
+    origin: Ends = Field(alias="from")
+    to: Ends
     exclude: list[str] = Field(default_factory=list)
     tenant: str = "default"
     residency: list[str] = Field(default_factory=list)
