@@ -8,9 +8,11 @@ price times capacity; a policed link gives its whole rate of an interval to the 
 times what the link can carry in each substep, add up to most (a link that fails inside the interval
 cuts all of its meters in one proportion). The room of the dear pieces of a curved demand is relaxed
 in the same way: what arrived in a substep gives room to whatever is served in it, old work too, and
-that room is sold at prices of its own. Stall and churn are costs, so leaving them out is safe, and
-so is forgetting that rates split work in proportion and are decided before the load is known. All
-of it is evaluated here in float64; the LP that found the prices need not be solved well.
+that room is sold at prices of its own. Demands of a group whose stall costs money are not taken one
+by one: the best ends of their busy periods are found together (`stall_dual`). Churn is a cost, so
+leaving it out is safe, and so is forgetting that rates split work in proportion and are decided
+before the load is known. All of it is evaluated here in float64; the LP that found the prices need
+not be solved well.
 
 Where capacity is ordered, what the links of a span are worth is linear in its tier, and the bill of
 one span does not depend on the others: the best path of its tiers at these prices, under the delays
@@ -32,6 +34,7 @@ from bwalloc.allocate.horizon import (
     refusal_usd_per_gbit,
     units_of,
 )
+from bwalloc.allocate.stall_dual import BusyPeriods, stalling_groups
 from bwalloc.allocate.tier_plan import TierPlanner, tier_worth
 from bwalloc.scenario.outages import room_gbit
 
@@ -61,7 +64,7 @@ def bound_usd_per_h(
     worth = link_worth(scenario, world, prices)
     paths = best_paths(scenario, world, worth)
     earned = float(worth[~sold_links(scenario.network)].sum()) + sum(path.usd for path in paths)
-    earned += _work_worth(scenario, prices, units, clock)
+    earned += _work_worth(scenario, world, prices, units, clock)
     gross = _gross_usd(scenario, units, clock) + sum(abs(path.bill_usd) for path in paths)
     bill = scenario.network.fixed_usd_per_h
     return float(earned + ROUNDING * gross) / scenario.timing.counted_h - bill
@@ -71,7 +74,7 @@ def value_usd(scenario: Scenario, world: World, prices: np.ndarray) -> float:
     """Bound on the counted value of an episode whose capacities are given; bills are left out."""
     units, clock = units_of(scenario, world), clock_of(scenario)
     worth = float(link_worth(scenario, world, prices).sum())
-    return worth + _work_worth(scenario, prices, units, clock)
+    return worth + _work_worth(scenario, world, prices, units, clock)
 
 
 def best_paths(
@@ -98,7 +101,8 @@ def _gross_usd(scenario: Scenario, units: Units, clock: Clock) -> float:
     dearest = scenario.network.law.value_usd_per_gbit.max(1)
     egress = scenario.network.tunnels.egress_usd_per_gbit.max(1, initial=0.0)
     refused = refusal_usd_per_gbit(scenario, units, clock)
-    return float((units.gbit * ((dearest + egress)[units.demand] + refused)).sum())
+    stall = scenario.network.groups.usd_per_s.sum() * clock.waited_s[-1]
+    return float((units.gbit * ((dearest + egress)[units.demand] + refused)).sum() + stall)
 
 
 def link_worth(
@@ -115,7 +119,9 @@ def link_worth(
     return worth
 
 
-def _work_worth(scenario: Scenario, prices: np.ndarray, units: Units, clock: Clock) -> float:
+def _work_worth(
+    scenario: Scenario, world: World, prices: np.ndarray, units: Units, clock: Clock
+) -> float:
     """Best response of all work to the prices of pools and to those of value pieces."""
     price = tunnel_price(scenario, prices, clock)
     pieces = pieces_of(scenario, units)
@@ -125,7 +131,7 @@ def _work_worth(scenario: Scenario, prices: np.ndarray, units: Units, clock: Clo
     for row in map(int, np.flatnonzero((pieces.width > 0).any(1))):
         mine = units.demand == row
         rent += _sell_pieces(net[row], row, pieces, clock, (units.start[mine], refused[mine]))
-    return rent + _best_service(scenario, net, units, clock, refused)
+    return rent + _best_service(scenario, world, net, units, clock, refused)
 
 
 def _sell_pieces(
@@ -171,13 +177,23 @@ def tunnel_price(scenario: Scenario, prices: np.ndarray, clock: Clock) -> np.nda
 
 
 def _best_service(
-    scenario: Scenario, net: np.ndarray, units: Units, clock: Clock, refused: np.ndarray
+    scenario: Scenario,
+    world: World,
+    net: np.ndarray,
+    units: Units,
+    clock: Clock,
+    refused: np.ndarray,
 ) -> float:
-    """Every unit waits for the best substep of its window, or is refused."""
+    """Every unit waits for the best substep of its window, or is refused; groups stall."""
     late = scenario.network.law.late_usd_per_gbit_s
     net = net - late[:, None] * clock.waited_s[:-1]
     waited = late[units.demand] * clock.waited_s[units.start]
     length, best = units.end - units.start, refused.copy()
+    gbit, stalling = units.gbit, 0.0
+    for group in stalling_groups(scenario, world, units):
+        periods = BusyPeriods(group, units, clock, scenario.timing.substep_s)
+        stalling += periods.best(net, waited, refused)
+        gbit = np.where(np.isin(np.arange(len(gbit)), group.units), 0.0, gbit)
     for age in range(int(length[length < SHORT].max(initial=-1)) + 1):
         rows = np.flatnonzero((length >= age) & (length < SHORT))
         served = net[units.demand[rows], units.start[rows] + age] + waited[rows]
@@ -185,7 +201,7 @@ def _best_service(
     for row in np.flatnonzero(length >= SHORT):
         window = net[units.demand[row], units.start[row] : units.end[row] + 1]
         best[row] = max(best[row], window.max() + waited[row])
-    return float((best * units.gbit).sum())
+    return float((best * gbit).sum()) + stalling
 
 
 SHORT = 64

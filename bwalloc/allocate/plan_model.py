@@ -24,6 +24,7 @@ class Model:
 
     cost: list[np.ndarray] = field(default_factory=list[np.ndarray])
     upper: list[np.ndarray] = field(default_factory=list[np.ndarray])
+    row_lower: list[np.ndarray] = field(default_factory=list[np.ndarray])
     row_upper: list[np.ndarray] = field(default_factory=list[np.ndarray])
     entries: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = field(
         default_factory=list[tuple[np.ndarray, np.ndarray, np.ndarray]]
@@ -38,10 +39,11 @@ class Model:
         self.upper.append(np.broadcast_to(np.asarray(upper, np.float64), (len(cost),)))
         return np.arange(first, self.columns)
 
-    def add_rows(self, upper: np.ndarray) -> np.ndarray:
-        """New rows `<= upper`; returns their numbers."""
+    def add_rows(self, upper: np.ndarray, lower: np.ndarray | float = -np.inf) -> np.ndarray:
+        """New rows from `lower` to `upper`; returns their numbers."""
         first, self.rows = self.rows, self.rows + len(upper)
         self.row_upper.append(np.asarray(upper, np.float64))
+        self.row_lower.append(np.broadcast_to(np.asarray(lower, np.float64), (len(upper),)))
         return np.arange(first, self.rows)
 
     def add_entries(self, rows: np.ndarray, columns: np.ndarray, value: float | np.ndarray) -> None:
@@ -75,7 +77,7 @@ class Model:
         lp.num_col_, lp.num_row_ = self.columns, self.rows
         lp.col_cost_ = np.concatenate(self.cost)
         lp.col_lower_, lp.col_upper_ = np.zeros(self.columns), np.concatenate(self.upper)
-        lp.row_lower_ = np.full(self.rows, -np.inf)
+        lp.row_lower_ = np.concatenate(self.row_lower)
         lp.row_upper_ = np.concatenate(self.row_upper)
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         counts = np.bincount(column, minlength=self.columns)

@@ -9,6 +9,8 @@ import numpy as np
 
 from bwalloc.allocate.horizon import clock_of, refusal_usd_per_gbit, units_of
 from bwalloc.allocate.plan_model import ChunkPlan
+from bwalloc.allocate.stall_dual import stalling_groups
+from bwalloc.allocate.stall_plan import stall_chunks
 from bwalloc.scenario.outages import known_gbps
 
 if TYPE_CHECKING:
@@ -51,6 +53,9 @@ def plan_chunks(
     """
     units, clock = units_of(scenario, world), clock_of(scenario)
     refusal = refusal_usd_per_gbit(scenario, units, clock)
+    groups = stalling_groups(scenario, world, units)
+    if groups:
+        return Chunks(*stall_chunks(scenario, world, units, clock, refusal, groups, elastic))
     intervals = scenario.timing.intervals
     size = chunk_intervals or _chunk_size(scenario, units)
     parts = [

@@ -1,0 +1,156 @@
+"""The bound and the plan know what stalled groups cost, and no allocator exceeds the bound."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from builders import failing, outage, random_world, star
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from training_env import training_scenario
+
+from bwalloc.allocate import CLASSICAL, make_rule
+from bwalloc.allocate.bound import bound_usd_per_h
+from bwalloc.allocate.clairvoyant import ClairvoyantRule, plan_episode
+from bwalloc.money import GroupLaw
+from bwalloc.observe import measured
+from bwalloc.scenario import draw_world
+from bwalloc.sim.play import play
+
+USD_PER_S = 512 * 2.5 / 3600
+
+
+class RandomRule:
+    """Rates drawn anew every interval, scaled to what telemetry allows."""
+
+    def __init__(self, network, seed):
+        self.network, self.rng = network, np.random.default_rng(seed)
+
+    def reset(self, batch):
+        """Nothing to forget."""
+
+    def decide(self, readings):
+        """Random rates, the whole divided by its worst overload."""
+        hops = self.network.flat_hops
+        shape = (*self.network.tunnels.exists.shape, readings.offered_gbps.shape[1])
+        rates = self.rng.gamma(0.3, 1.0, shape) * self.network.tunnels.exists[:, :, None]
+        blocked = np.append(readings.capacity_gbps <= 0, [[False] * shape[2]], 0)[hops].any(1)
+        rates = np.where(blocked.reshape(shape), 0.0, rates)
+        load = np.zeros((self.network.n_links + 1, shape[2]))
+        np.add.at(load, hops.ravel(), np.repeat(rates.reshape(len(hops), -1), hops.shape[1], 0))
+        over = load[:-1] / np.maximum(readings.capacity_gbps, 1e-9)
+        worst = np.where(readings.capacity_gbps > 0, over, 0.0).max(0)
+        return (rates / np.maximum(worst, 1e-9) * (1 - 1e-6)).astype(np.float32)
+
+
+def money(scenario, rule, world):
+    """USD per hour of an episode, all decisions within the limits."""
+    books = play(scenario, rule, [world])
+    assert books.violations == 0
+    return float(books.net_usd[0]) / scenario.timing.counted_h
+
+
+def jobs(seed, n_groups, grace_s, *, policed, endless=True, gpus=512.0, sites=3, per_site=3):
+    """A star whose first two demands of each site are members of groups, the third is not."""
+    scenario = star(sites, per_site, policed_core=policed, intervals=12, seed=seed)
+    rows = np.arange(sites * per_site)
+    member = np.where(rows % per_site < 2, rows % n_groups, -1)
+    if endless:
+        scenario.slots.width_substeps[member >= 0] = 0
+        scenario.slots.arrival_slot[member >= 0] = 0
+    names = tuple(f"job-{group}" for group in range(n_groups))
+    each = np.ones(n_groups)
+    law = GroupLaw(names, member, gpus * each, 2.5 * each, grace_s * each)
+    return replace(scenario, network=replace(scenario.network, groups=law))
+
+
+def rounds(scenario, seed, every_s, gbit, capacity_share=1.0, jitter=False):
+    """Members send all at once, again and again; the rest as ever."""
+    rng = np.random.default_rng(seed)
+    world = random_world(scenario, seed, mean_gbps=0.3)
+    flat = world.arrivals_gbit.reshape(-1, scenario.network.n_demands)
+    member = scenario.network.groups.member
+    flat[:, member >= 0] = 0.0
+    for group in range(len(scenario.network.groups.name)):
+        mine = np.flatnonzero(member == group)
+        for start in range(int(rng.integers(0, every_s)), len(flat), every_s):
+            late = rng.integers(0, 4, len(mine)) * jitter
+            at = np.minimum(start + late, len(flat) - 1)
+            flat[at, mine] += rng.uniform(0.3, 1.0, len(mine)) * gbit
+    world.capacity_gbps[:] *= capacity_share
+    return world
+
+
+def check_nobody_exceeds(scenario, world, seed):
+    """Every allocator, random rates and the plan itself stay below the bound of the plan."""
+    plan = plan_episode(scenario, world)
+    history = measured([world], scenario.timing.interval_s)
+    rules = {name: make_rule(name, scenario.network, history, {}) for name in CLASSICAL}
+    rules["random"] = RandomRule(scenario.network, seed)
+    rules["clairvoyant"] = ClairvoyantRule([plan])
+    for name, rule in rules.items():
+        assert money(scenario, rule, world) <= plan.bound_usd_per_h, name
+    shape = (len(scenario.network.pools().link), 120)
+    for scale in (0.0, 1e-4, 1e-2):
+        drawn = np.random.default_rng(seed).uniform(0, scale, shape)
+        loose = bound_usd_per_h(scenario, world, drawn)
+        for rule in (rules["clairvoyant"], rules["random"], rules["strict-priority"]):
+            assert money(scenario, rule, world) <= loose
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    n_groups=st.integers(1, 3),
+    every_s=st.integers(5, 60),
+    gbit=st.floats(0.01, 60),
+    grace_s=st.sampled_from([0.0, 0.4, 5.0, 20.0]),
+    policed=st.booleans(),
+    endless=st.booleans(),
+    jitter=st.booleans(),
+)
+def test_nobody_exceeds_the_bound_where_groups_stall(
+    seed, n_groups, every_s, gbit, grace_s, policed, endless, jitter
+):
+    """Rounds that merge or do not, one or several jobs, members that may expire or may not."""
+    scenario = jobs(seed, n_groups, grace_s, policed=policed, endless=endless)
+    world = rounds(scenario, seed, every_s, gbit, jitter=jitter)
+    check_nobody_exceeds(scenario, world, seed)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    gbit=st.floats(1, 60),
+    policed=st.booleans(),
+    spans=st.lists(
+        st.tuples(
+            st.integers(0, 7), st.floats(-20, 110), st.floats(1, 60), st.sampled_from([0.0, 0.4])
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+)
+def test_nobody_exceeds_the_bound_where_groups_stall_and_links_fail(seed, gbit, policed, spans):
+    scenario = jobs(seed, 2, 2.0, policed=policed)
+    events = [outage([row], start, start + long, share) for row, start, long, share in spans]
+    world = failing(scenario, rounds(scenario, seed, 30, gbit), *events)
+    check_nobody_exceeds(scenario, world, seed)
+
+
+def test_where_training_stalls_the_plan_earns_most(tmp_path):
+    scenario = training_scenario(tmp_path)
+    worlds = [draw_world(scenario, "test", seed) for seed in range(2)]
+    plans = [plan_episode(scenario, world) for world in worlds]
+    history = measured(
+        [draw_world(scenario, "train", seed) for seed in range(2)], scenario.timing.interval_s
+    )
+    earned = [
+        money(scenario, ClairvoyantRule([plan]), world)
+        for plan, world in zip(plans, worlds, strict=True)
+    ]
+    assert (np.array(earned) <= [plan.bound_usd_per_h for plan in plans]).all()
+    for name in CLASSICAL:
+        rule = make_rule(name, scenario.network, history, scenario.tuned)
+        assert np.mean([money(scenario, rule, world) for world in worlds]) < np.mean(earned), name
