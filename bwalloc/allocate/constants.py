@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from bwalloc.allocate.correction import PARTS
+from bwalloc.allocate.correction import PARTS, SPAN_PARTS
 from bwalloc.errors import ScenarioError, nearest
 from bwalloc.workloads import TRAFFIC_CLASSES
 
@@ -29,7 +29,7 @@ CONSTANTS: dict[str, tuple[str, ...]] = {
     "forecast": (*_LEVEL, "mix.*"),
     "guarantee": (*_LEVEL, "mix"),
     "constant": ("reserve.*", "weight.*", "spare.*"),
-    "action": tuple(part.name for part in PARTS),
+    "action": tuple(part.name for part in (*PARTS, *SPAN_PARTS)),
 }
 """By allocator; a name that ends in `.*` stands for one constant per traffic class."""
 _SHARE, _EXPONENT, _SCALE = (0.0, 1.0), (-10.0, 10.0), (0.0, 20.0)

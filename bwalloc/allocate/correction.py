@@ -25,11 +25,28 @@ PARTS = (
     Part("split", 2.0, "the share of a tunnel is multiplied by exp(scale x action)"),
 )
 """Columns of an action, one of each per demand, `split` once per tunnel; `default` scales."""
+SPAN_PARTS = (
+    Part("renewal", 2.0, "the load that follows a paid block is multiplied by 2^(scale x action)"),
+    Part("bar", 2.0, "the load that raises a tier before is multiplied by 2^(scale x action)"),
+)
+"""Columns of an action about each span that is sold: see `allocate.gated`."""
 
 
 def action_shape(demands: int, tunnels: int) -> tuple[int, int]:
     """Rows and columns of an action."""
     return demands, len(PARTS) - 1 + tunnels
+
+
+def action_length(demands: int, tunnels: int, spans: int) -> int:
+    """Numbers of a whole action, flat: those of demands, then those of spans."""
+    rows, columns = action_shape(demands, tunnels)
+    return rows * columns + spans * len(SPAN_PARTS)
+
+
+def span_scales(scales: Mapping[str, float]) -> tuple[float, float]:
+    """The scales of `SPAN_PARTS`, log2."""
+    renewal, bar = (float(scales.get(part.name, part.default)) for part in SPAN_PARTS)
+    return renewal, bar
 
 
 class Correction:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Protocol
@@ -10,10 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from bwalloc.allocate.span_load import SpanLoad
-from bwalloc.observe import Window
+from bwalloc.observe import Recent, Window
 
 if TYPE_CHECKING:
     from bwalloc.allocate.rule import Context, Rule
+    from bwalloc.network import Network
     from bwalloc.observe import Readings
 
 NO_ORDER = -1
@@ -42,10 +42,8 @@ class OrderingRule:
 
     def __init__(self, context: Context, base: Rule, law: OrderLaw) -> None:
         """Hold both."""
-        assert context.network.offers is not None
-        self.offers, self.base, self.law = context.network.offers, base, law
-        every = self.offers.order_every_s[self.offers.is_sold] / context.network.interval_s
-        self.every = int(np.gcd.reduce(np.maximum(np.ceil(every - 1e-9), 1).astype(np.int64)))
+        self.base, self.law = base, law
+        self.every = order_every(context.network)
         self.load = SpanLoad(context.network)
         self.interval = 0
 
@@ -65,10 +63,20 @@ class OrderingRule:
         is_time, self.interval = self.interval % self.every == 0, self.interval + 1
         if not is_time:
             return np.full(readings.tier_gbps.shape, NO_ORDER)
-        wanted = self.law.wanted(readings)
-        is_same = wanted == self.load.places(readings.tier_gbps)
-        is_free = np.isnan(readings.pending_gbps)
-        return np.where(is_free & ~is_same, wanted, NO_ORDER)
+        return changed(self.load, readings, self.law.wanted(readings))
+
+
+def order_every(network: Network) -> int:
+    """Intervals between two moments at which some offer of the network takes orders."""
+    assert network.offers is not None
+    every = network.offers.order_every_s[network.offers.is_sold] / network.interval_s
+    return int(np.gcd.reduce(np.maximum(np.ceil(every - 1e-9), 1).astype(np.int64)))
+
+
+def changed(load: SpanLoad, readings: Readings, wanted: np.ndarray) -> np.ndarray:
+    """`wanted` where it differs from what there is and nothing is on order, (offered, B)."""
+    is_same = wanted == load.places(readings.tier_gbps)
+    return np.where(np.isnan(readings.pending_gbps) & ~is_same, wanted, NO_ORDER)
 
 
 class FixedTier:
@@ -203,19 +211,20 @@ class Expected:
 
     def reset(self) -> None:
         """Forget the last intervals."""
-        self.recent: deque[np.ndarray] = deque(maxlen=self.length)
+        self.recent: Recent | None = None
 
     def push(self, readings: Readings) -> None:
-        """Take in an interval; the first one before anything was offered is none."""
-        if self.recent or readings.offered_gbps.any():
-            self.recent.append(np.array(readings.offered_gbps, np.float64))
+        """Take in an interval."""
+        if self.recent is None:
+            self.recent = Recent.nothing(self.length, *readings.offered_gbps.shape)
+        self.recent = self.recent.pushed(readings)
 
     def load_gbps(self, readings: Readings) -> np.ndarray:
         """Expected load of each demand, what may wait by what it needs, (demands, B)."""
         hour = np.asarray(readings.hour_of_week)
         usual = self._usual(hour)
-        ahead = self._usual(hour + LOOK_AHEAD_S / 3600.0) / (usual + TINY)
-        recent = sum(self.recent) / len(self.recent) if self.recent else usual
+        ahead = (self._usual(hour + LOOK_AHEAD_S / 3600.0) + TINY) / (usual + TINY)
+        recent = usual if self.recent is None else self.recent.mean(usual)
         steady = recent * np.clip(ahead, *RATIOS)
         return np.where(self.load.waits[:, None], self.load.due_gbps(readings), steady)
 

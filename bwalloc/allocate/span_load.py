@@ -49,6 +49,14 @@ class SpanLoad:
         due = np.maximum(due, self.network.interval_s)
         return (queued.cumsum(1) / due[:, :, None]).max(1)
 
+    def value_usd_per_gbit(self, load_gbps: np.ndarray) -> np.ndarray:
+        """Mean value of what loads a span, both directions, by loads (demands, B), (offered, B)."""
+        share = self.share.sum(1)
+        whole = share @ load_gbps
+        worth = (share * self.value) @ load_gbps
+        plain = (share @ self.value) / np.maximum(share.sum(1), 1e-9)
+        return np.where(whole > 0, worth / np.where(whole > 0, whole, 1), plain[:, None])
+
     def worth_usd_per_h(self, load_gbps: np.ndarray) -> np.ndarray:
         """What each tier earns in an hour at given loads, the dearest demands served first.
 

@@ -11,8 +11,9 @@ import numpy as np
 from bwalloc.allocate.corrected import CorrectedForecast
 from bwalloc.allocate.correction import action_shape
 from bwalloc.allocate.limits import violations
-from bwalloc.gym.spaces import masks_of, padded
+from bwalloc.gym.spaces import masks_of, n_sold, padded, split_action
 from bwalloc.money import net_usd
+from bwalloc.observe import usual_day
 from bwalloc.sim import Episodes, Flows, Simulator
 
 if TYPE_CHECKING:
@@ -51,7 +52,10 @@ class Engine:
         network = scenario.network
         self.scenario, self.batch = scenario, batch
         self.simulator = Simulator(scenario, threads=threads, declares=False)
-        self.corrected = CorrectedForecast(network, scenario.tuned, compiled=None)
+        self.corrected = CorrectedForecast(
+            network, scenario.tuned, compiled=None, usual=usual_day(scenario),
+            spans=scenario.sizes.spans > 0,
+        )  # fmt: skip
         self.masks = masks_of(network, scenario.sizes)
         self.classes, self.members = _classes(network.demands.traffic_class)
         self.state: State = self.simulator.start(batch)
@@ -92,14 +96,15 @@ class Engine:
         self.corrected.restart(columns, first)
 
     def step(self, actions: np.ndarray) -> Outcome:
-        """Play one interval under actions in [-1, 1], (B, padded demands x (3 + tunnels))."""
+        """Play one interval under actions in [-1, 1], (B, numbers), as `action_space` has them."""
         assert self.episodes is not None
-        sizes, network = self.scenario.sizes, self.scenario.network
-        rows = actions.reshape(self.batch, *action_shape(sizes.demands, sizes.tunnels))
+        network = self.scenario.network
+        rows, about = split_action(actions, self.scenario.sizes)
         demands, columns = action_shape(network.n_demands, network.n_tunnels)
         used = np.ascontiguousarray(rows[:, :demands, :columns].transpose(1, 2, 0))
         rates = self.corrected.rates_gbps(used)
-        step = self.simulator.step(self.state, rates, self.episodes)
+        orders = self.corrected.orders(about[:, : n_sold(network)].transpose(1, 2, 0))
+        step = self.simulator.step(self.state, rates, self.episodes, orders)
         broken = self._broken(rates, step.overrun_gbit)
         self.state = step.state
         self.corrected.push(step.readings)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bwalloc.allocate import CLASSICAL, Ask, make_rule
-from bwalloc.allocate.correction import action_shape
+from bwalloc.allocate import CLASSICAL, ORDERING, Ask, make_rule
+from bwalloc.allocate.correction import SPAN_PARTS, action_shape
+from bwalloc.allocate.order_rules import OrderingRule
 from bwalloc.allocate.rule import DecodedRule
 from bwalloc.errors import unknown_name
 from bwalloc.observe import measured
@@ -70,7 +71,7 @@ class Imitator:
         Raises:
             UnknownNameError: It is no classical allocator and not `random`.
         """
-        known = (*CLASSICAL, RANDOM)
+        known = (*CLASSICAL, *ORDERING, RANDOM)
         if name not in known:
             raise unknown_name(kind="allocator", name=name, known=known, remedy="Pick one.")
         self.name = name
@@ -99,13 +100,19 @@ class Imitator:
         """The action for the coming interval of a batch of one; flat, float32, padded with 0."""
         sizes = engine.scenario.sizes
         whole = np.zeros(action_shape(sizes.demands, sizes.tunnels), np.float32)
+        spans = np.zeros((sizes.spans, len(SPAN_PARTS)), np.float32)
         if self.name == RANDOM:
-            return self._rng.uniform(-1.0, 1.0, whole.size).astype(np.float32)
-        if self._rule is not None:
+            return self._rng.uniform(-1.0, 1.0, whole.size + spans.size).astype(np.float32)
+        rule = self._rule
+        if rule is not None:
             network = engine.scenario.network
             rows, columns = action_shape(network.n_demands, network.n_tunnels)
-            whole[:rows, :columns] = self._corrections(engine, self._rule)
-        return whole.ravel()
+            law = rule.base if isinstance(rule, OrderingRule) else rule
+            whole[:rows, :columns] = self._corrections(engine, law)
+        if isinstance(rule, OrderingRule):
+            wanted = rule.order(engine.readings)
+            spans[: len(wanted)] = engine.corrected.action_for_orders(wanted)[:, :, 0]
+        return np.concatenate([whole.ravel(), spans.ravel()])
 
     def _corrections(self, engine: Engine, rule: Rule) -> np.ndarray:
         base, correction = engine.base, engine.corrected.correction

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from gymnasium import spaces
 
-from bwalloc.allocate.correction import action_shape
+from bwalloc.allocate.correction import SPAN_PARTS, action_length, action_shape
 from bwalloc.arrays import Array, namespace
 from bwalloc.errors import ActionError
-from bwalloc.observe import TABLES
+from bwalloc.observe import Feature, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,36 +18,61 @@ if TYPE_CHECKING:
     from bwalloc.network import Network
     from bwalloc.scenario import Sizes
 
-MASKS = {"demands": "demand_mask", "tunnels": "tunnel_mask", "links": "link_mask"}
+MASKS = {
+    "demands": "demand_mask",
+    "tunnels": "tunnel_mask",
+    "links": "link_mask",
+    "spans": "span_mask",
+}
 """The mask of each kind of row: 1 where the row exists, 0 where it pads."""
 
 
 def rows_of(sizes: Sizes) -> dict[str, int]:
-    """Padded number of rows of each kind."""
-    return {
+    """Padded number of rows of each kind; there are spans only where capacity is sold."""
+    rows = {
         "demands": sizes.demands,
         "tunnels": sizes.demands * sizes.tunnels,
         "links": sizes.links,
         "globals": 1,
     }
+    return rows | ({"spans": sizes.spans} if sizes.spans else {})
+
+
+def tables_for(sizes: Sizes) -> dict[str, tuple[Feature, ...]]:
+    """The features of each kind of row."""
+    return tables_of(spans=sizes.spans > 0)
 
 
 def observation_space(sizes: Sizes) -> spaces.Dict:
     """A flat Dict of finite one-dimensional Boxes: rows x features per kind of row, and masks."""
     boxes: dict[str, spaces.Space[np.ndarray]] = {}
     for kind, rows in rows_of(sizes).items():
-        low, high = (np.array([f[place] for f in TABLES[kind]], np.float32) for place in (1, 2))
+        table = tables_for(sizes)[kind]
+        low, high = (np.array([f[place] for f in table], np.float32) for place in (1, 2))
         low, high = np.minimum(low, 0), np.maximum(high, 0)  # padding is 0
         boxes[kind] = spaces.Box(np.tile(low, rows), np.tile(high, rows))
-    for kind, mask in MASKS.items():
-        boxes[mask] = spaces.Box(0.0, 1.0, (rows_of(sizes)[kind],), np.float32)
+    for kind, rows in rows_of(sizes).items():
+        if kind in MASKS:
+            boxes[MASKS[kind]] = spaces.Box(0.0, 1.0, (rows,), np.float32)
     return spaces.Dict(boxes)
 
 
 def action_space(sizes: Sizes) -> spaces.Box:
-    """One Box in [-1, 1], demands x (3 + tunnels) flattened; rows that pad are ignored."""
+    """One Box in [-1, 1]: demands x (3 + tunnels), spans x 2, flat; rows that pad are ignored."""
+    length = action_length(sizes.demands, sizes.tunnels, sizes.spans)
+    return spaces.Box(-1.0, 1.0, (length,), np.float32)
+
+
+def split_action(actions: Array, sizes: Sizes) -> tuple[Array, Array]:
+    """Flat actions (B, numbers), NumPy or torch, about demands and about spans, still padded.
+
+    Returns:
+        (B, demands, 3 + tunnels) and (B, spans, 2).
+    """
     rows, columns = action_shape(sizes.demands, sizes.tunnels)
-    return spaces.Box(-1.0, 1.0, (rows * columns,), np.float32)
+    demands, about = actions[:, : rows * columns], actions[:, rows * columns :]
+    shape = (len(actions), sizes.spans, len(SPAN_PARTS))
+    return demands.reshape(len(actions), rows, columns), about.reshape(shape)
 
 
 def masks_of(network: Network, sizes: Sizes) -> dict[str, np.ndarray]:
@@ -55,11 +80,19 @@ def masks_of(network: Network, sizes: Sizes) -> dict[str, np.ndarray]:
     rows = rows_of(sizes)
     exists = np.zeros((sizes.demands, sizes.tunnels), np.float32)
     exists[: network.n_demands, : network.n_tunnels] = network.tunnels.exists
-    return {
+    masks = {
         "demand_mask": _ones(network.n_demands, rows["demands"]),
         "tunnel_mask": exists.ravel(),
         "link_mask": _ones(network.n_links, rows["links"]),
     }
+    if sizes.spans:
+        masks["span_mask"] = _ones(n_sold(network), sizes.spans)
+    return masks
+
+
+def n_sold(network: Network) -> int:
+    """Spans on which capacity is sold."""
+    return 0 if network.offers is None else len(network.offers.span)
 
 
 def padded(
@@ -89,9 +122,10 @@ def features_of(
 ) -> dict[str, Array]:
     """The inverse of `padded`: observations (B, ...), NumPy or torch, as features (F, rows, B)."""
     given = {"demands": network.n_demands, "links": network.n_links, "globals": 1}
+    given["spans"] = n_sold(network)
     features: dict[str, Array] = {}
     for kind in rows_of(sizes):
-        values, count = observation[kind], len(TABLES[kind])
+        values, count = observation[kind], len(tables_for(sizes)[kind])
         moved = namespace(values).moveaxis
         if kind == "tunnels":
             whole = values.reshape(len(values), sizes.demands, sizes.tunnels, count)

@@ -115,8 +115,8 @@ class Unroll:
         change = self.episodes.change(self.interval)
         if change is None:
             return None
-        before, coming = self._tensor(change.before_gbps), self._tensor(change.coming_gbps)
-        return Change(change.since, before, coming)
+        rooms = (change.before_gbps, change.coming_gbps, change.announced_gbps)
+        return Change(change.since, *(self._tensor(room) for room in rooms))
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(values, device=self.device)

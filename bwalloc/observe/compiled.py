@@ -337,14 +337,21 @@ def updated(law: Constants, memory: Memory, readings: Readings) -> tuple[np.ndar
 
 
 def features_of(
-    law: Constants, memory: Memory, readings: Readings, want: np.ndarray, rates: np.ndarray
+    law: Constants,
+    memory: Memory,
+    readings: Readings,
+    want: np.ndarray,
+    rates: np.ndarray,
+    works: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """The features of `Observer.__call__`, new arrays."""
+    """The features of `Observer.__call__`, new arrays; with `works` if they are seen."""
     demands, batch = want.shape
     rows = {"demands": demands, "tunnels": law.hops.shape[0], "globals": 1}
     rows["links"] = len(readings.capacity_gbps)
-    counts = {kind: (len(table), rows[kind], batch) for kind, table in plain.TABLES.items()}
-    written = Written(**{kind: np.empty(shape, np.float32) for kind, shape in counts.items()})
+    kept = ("bounds", "fixed")
+    parts = {kind: [len(getattr(law, f"{each}_{kind}", ())) for each in kept] for kind in rows}
+    shapes = {kind: (sum(parts[kind]), rows[kind], batch) for kind in rows}
+    written = Written(**{kind: np.empty(shape, np.float32) for kind, shape in shapes.items()})
     read = {field: _floats(getattr(readings, name)) for field, name in _READ.items()}
     hour = np.asarray(readings.hour_of_week, np.float64)
     got = Seen(memory.seen, memory.means, memory.square, memory.excess, hour=hour, **read)
@@ -354,10 +361,13 @@ def features_of(
     arguments(law, got, _floats(want), _floats(rates), written)
     for logarithm, part in _logarithms(written):
         logarithm(part, out=part)
+    if works is not None:
+        written.links[WORKS] = works
     finish(law, written)
     return written._asdict()
 
 
+WORKS = 3  # row of the works among the features of links
 _READ = {
     "offered": "offered_gbps",
     "recent": "recent_gbps",

@@ -7,75 +7,18 @@ policy can be carried to networks of other sizes. Runs on NumPy and torch, batch
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bwalloc.arrays import Array, Incidence, like, namespace, positive, stacked
+from bwalloc.observe.feature import Feature, tables_of
 from bwalloc.observe.twin import twin_of
 
 if TYPE_CHECKING:
     from bwalloc.network import Network
     from bwalloc.observe.readings import Readings
 
-
-class Feature(NamedTuple):
-    """One number a policy sees; `meaning` is a sentence for people."""
-
-    name: str
-    low: float
-    high: float
-    meaning: str
-
-
-DEMAND_FEATURES = (
-    Feature("size", -6, 1, "log10 of trailing mean / widest path, both Gbit/s"),
-    Feature("last", -5, 4, "log of the last interval's load / trailing mean"),
-    Feature("recent", -5, 4, "log of the load of the last 3 s / trailing mean"),
-    Feature("peak", -5, 4, "log of the highest substep's load / trailing mean"),
-    Feature("fast", -5, 4, "log of the mean over about 3 intervals / trailing mean"),
-    Feature("medium", -5, 4, "log of the mean over about 18 intervals / trailing mean"),
-    Feature("deviation", 0, 3, "log(1 + standard deviation of interval loads / trailing mean)"),
-    Feature(
-        "burst",
-        0,
-        3,
-        "log(1 + mean of peak less mean in an interval / trailing mean)",
-    ),
-    Feature("backlog", 0, 6, "log(1 + queued work / trailing mean of an interval)"),
-    Feature("urgent", 0, 1, "share of the queued work with the soonest deadline"),
-    Feature("lost", 0, 1, "share of the work that ended in the last interval that expired"),
-    Feature("stakes", -6, 0, "log10 of the share of all demands' value that this one carries"),
-    Feature("want", -5, 4, "log of the rate `forecast` would ask for / trailing mean"),
-    Feature("granted", -5, 4, "log of the rate of the last interval / trailing mean"),
-    Feature("value", -6, 3, "log10 of value per Gbit / mean value of all demands"),
-    Feature("deadline", -2, 3, "log10 of deadline / interval; 3 where work never expires"),
-)
-TUNNEL_FEATURES = (
-    Feature("width", -3, 0, "log10 of the narrowest link / that of the demand's widest tunnel"),
-    Feature("load", 0, 2, "utilisation of the most loaded link it crosses"),
-    Feature("delay", 0, 2, "propagation / delay budget of the demand"),
-)
-LINK_FEATURES = (
-    Feature("capacity", -3, 3, "log10 of capacity / mean capacity of all links"),
-    Feature("load", 0, 2, "carried / capacity in the last interval"),
-    Feature("pressure", 0, 4, "log(1 + what `forecast` asks across it / capacity)"),
-    Feature("lends", 0, 1, "1 if unused guarantees are lent on it, 0 if it is policed"),
-)
-GLOBAL_FEATURES = (
-    Feature("hour_sin", -1, 1, "sine of the UTC hour of day"),
-    Feature("hour_cos", -1, 1, "cosine of the UTC hour of day"),
-    Feature("week_sin", -1, 1, "sine of the UTC hour of the week"),
-    Feature("week_cos", -1, 1, "cosine of the UTC hour of the week"),
-    Feature("load", -5, 4, "log of all load of the last interval / all trailing means"),
-)
-TABLES = {
-    "demands": DEMAND_FEATURES,
-    "tunnels": TUNNEL_FEATURES,
-    "links": LINK_FEATURES,
-    "globals": GLOBAL_FEATURES,
-}
-"""The features of each kind of row, in the order of their columns; those that never change last."""
 
 SPANS = (3.0, 18.0, 90.0)
 """Intervals that the running means reach back; the longest is the trailing mean."""
@@ -108,8 +51,18 @@ class Observer:
     On NumPy its compiled twin does the same where numba is installed.
     """
 
-    def __init__(self, network: Network, *, compiled: bool | None = None) -> None:
-        """Collect capacities, values and deadlines; `compiled=None` uses numba if installed."""
+    def __init__(
+        self, network: Network, *, spans: bool = False, compiled: bool | None = None
+    ) -> None:
+        """Collect capacities, values and deadlines.
+
+        Args:
+            network: what it watches.
+            spans: whether announced works are seen, as `tables_of` says; spans have an observer of
+                their own.
+            compiled: None uses numba if installed.
+        """
+        self.tables = tables_of(spans=spans)
         self.interval_s = network.interval_s
         self.exists = network.tunnels.exists
         self.paths = Incidence(network.flat_hops, network.n_links)
@@ -125,8 +78,12 @@ class Observer:
             "tunnels": [(network.tunnels.delay_ms / budget_ms).ravel()],
             "links": [network.links.is_work_conserving],
         }
-        self.fixed = {kind: _within(kind, rows) for kind, rows in fixed.items()}
-        self.bounds = {kind: _bounds(kind, len(fixed.get(kind, ()))) for kind in TABLES}
+        self.fixed = {kind: _within(self.tables[kind], rows) for kind, rows in fixed.items()}
+        self.bounds = {
+            kind: _bounds(table, len(fixed.get(kind, ())))
+            for kind, table in self.tables.items()
+            if kind != "spans"
+        }
         twin = twin_of(compiled)
         self._law = None if twin is None else twin.constants_of(self)
 
@@ -167,7 +124,8 @@ class Observer:
         """
         capacity = readings.capacity_gbps
         if self._law is not None and isinstance(capacity, np.ndarray):
-            seen = (memory, readings, want_gbps, rates_gbps)
+            works = self.works(readings) if self.sees_works else None
+            seen = (memory, readings, want_gbps, rates_gbps, works)
             return twin_of(True).features_of(self._law, *seen)
         narrowest = self.paths.least(capacity).reshape(*self.exists.shape, -1)
         xp = namespace(capacity)
@@ -232,11 +190,24 @@ class Observer:
         capacity = readings.capacity_gbps + LEAST
         share = narrowest / (narrowest.sum(1)[:, None] + LEAST)
         asked = (want_gbps[:, None] * share).reshape(-1, want_gbps.shape[1])
-        return [
+        columns = [
             xp.log10(capacity / capacity.mean(0)),
             readings.carried_gbps / capacity,
             xp.log1p(self.paths.total(asked) / capacity),
         ]
+        return [*columns, self.works(readings)] if self.sees_works else columns
+
+    @property
+    def sees_works(self) -> bool:
+        """Whether announced works are seen."""
+        return "spans" in self.tables
+
+    def works(self, readings: Readings) -> Array:
+        """Share of each link that announced works take, (links, B)."""
+        capacity = readings.capacity_gbps
+        if not len(readings.announced_gbps):
+            return capacity * 0
+        return 1.0 - (readings.announced_gbps + LEAST) / (capacity + LEAST)
 
     def _globals(self, memory: Memory, readings: Readings) -> list[Array]:
         xp = namespace(memory.square)
@@ -268,18 +239,20 @@ def _column(values: np.ndarray) -> np.ndarray:
     return np.asarray(values, np.float32)[:, None]
 
 
-def _bounds(kind: str, fixed: int) -> tuple[np.ndarray, np.ndarray]:
+def _bounds(table: Table, fixed: int) -> tuple[np.ndarray, np.ndarray]:
     """Low and high of the features that move, (features, 1, 1) each."""
-    table = TABLES[kind][: len(TABLES[kind]) - fixed]
-    low, high = (np.array([feature[place] for feature in table], np.float32) for place in (1, 2))
+    moving = table[: len(table) - fixed]
+    low, high = (np.array([feature[place] for feature in moving], np.float32) for place in (1, 2))
     return low[:, None, None], high[:, None, None]
 
 
-def _within(kind: str, rows: list[np.ndarray]) -> np.ndarray:
+def _within(table: Table, rows: list[np.ndarray]) -> np.ndarray:
     """The features that never change, clipped, (features, rows, 1)."""
-    table = TABLES[kind][-len(rows) :]
     clipped = [
         np.clip(np.asarray(row, np.float32), feature.low, feature.high)
-        for row, feature in zip(rows, table, strict=True)
+        for row, feature in zip(rows, table[-len(rows) :], strict=True)
     ]
     return np.stack(clipped)[:, :, None]
+
+
+Table = tuple[Feature, ...]

@@ -11,10 +11,11 @@ import numpy as np
 
 from bwalloc.errors import TelemetryError, nearest
 from bwalloc.observe.works import under_works
+from bwalloc.scenario.outages import AHEAD_S
 
 if TYPE_CHECKING:
     from bwalloc.arrays import Array
-    from bwalloc.control import SpanTelemetry, Telemetry
+    from bwalloc.control import Maintenance, SpanTelemetry, Telemetry
     from bwalloc.network import Network
 
 
@@ -40,6 +41,8 @@ class Readings:
         paid_left_s: for how long the tier is paid, (offered, B).
         declared_gbit, declared_due_s: waiting work whose owner said when it is due, and seconds
             until then (`inf`: none), (demands, B); (0, B) where nobody declares.
+        announced_gbps: what announced works leave of the capacities in the hour to come,
+            (links, B); (0, B) where nothing is sold.
     """
 
     offered_gbps: Array
@@ -56,6 +59,7 @@ class Readings:
     paid_left_s: Array = field(default_factory=_nothing)
     declared_gbit: Array = field(default_factory=_nothing)
     declared_due_s: Array = field(default_factory=_nothing)
+    announced_gbps: Array = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +133,9 @@ def read_telemetry(network: Network, telemetry: Telemetry) -> Readings:
         for field in ("offered_gbps", "recent_gbps", "peak_gbps", "served_gbit", "expired_gbit")
     ]
     capacity = (_finite(found_links.take(links.capacity_gbps)) * up).astype(np.float32)
-    end, names = telemetry.interval_end, network.links.name
+    end, names, windows = telemetry.interval_end, network.links.name, telemetry.maintenance
     until = end + timedelta(seconds=telemetry.interval_s)
-    capacity = under_works(capacity, names, telemetry.maintenance, end, until)
+    capacity = under_works(capacity, names, windows, end, until)
     return Readings(
         *column,
         queued_gbit=_finite(found.take(demands.queued_gbit))[:, :, None],
@@ -139,6 +143,7 @@ def read_telemetry(network: Network, telemetry: Telemetry) -> Readings:
         carried_gbps=_finite(found_links.take(links.carried_gbps))[:, None],
         hour_of_week=np.array([hour_of_week(telemetry.interval_end)]),
         **read_spans(network, telemetry.spans),
+        **read_announced(network, capacity, windows, end),
         **_declared(found.take(demands.declared_gbit), found.take(demands.declared_due_s)),
     )
 
@@ -150,6 +155,20 @@ def _declared(gbit: np.ndarray, due_s: np.ndarray) -> dict[str, np.ndarray]:
         "declared_gbit": np.where(is_due, gbit, 0.0).astype(np.float32)[:, None],
         "declared_due_s": np.where(is_due, due_s, np.inf).astype(np.float32)[:, None],
     }
+
+
+def read_announced(
+    network: Network,
+    capacity_gbps: np.ndarray,
+    windows: Sequence[Maintenance],
+    end: datetime,
+) -> dict[str, np.ndarray]:
+    """Field of `Readings` about works to come, (links, 1), of capacities (links,) at `end`."""
+    if network.offers is None:
+        return {}
+    until = end + timedelta(seconds=AHEAD_S)
+    left = under_works(capacity_gbps, network.links.name, windows, end, until)
+    return {"announced_gbps": left.astype(np.float32)[:, None]}
 
 
 def read_spans(network: Network, spans: SpanTelemetry) -> dict[str, np.ndarray]:

@@ -115,7 +115,7 @@ def build_scenario(
             reward_scale_usd=env.money.reward_scale_usd,
             tuned={**env.allocators, **({"action": env.action} if env.action else {})},
             digest=digest_of(env, path),
-            sizes=sizes or Sizes(network.n_demands, network.n_tunnels, network.n_links),
+            sizes=sizes or sizes_of(network),
             record_episodes=record_episodes,
             rival=env.rival.allocator,
             failures=build_failures(env.failures, topology),
@@ -164,3 +164,9 @@ def named(where: str) -> Generator[None]:
         msg = f"{where}: {error}"
         is_law = isinstance(error, WorkloadError)
         raise (ScenarioError if is_law else type(error))(msg) from None
+
+
+def sizes_of(network: Network) -> Sizes:
+    """Sizes of observations and actions on one network."""
+    spans = 0 if network.offers is None else len(network.offers.span)
+    return Sizes(network.n_demands, network.n_tunnels, network.n_links, spans)

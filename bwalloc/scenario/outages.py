@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 EDGE = 1e-6
 """Substeps by which an event may miss the edge of one and still count as on it."""
+AHEAD_S = 3600.0
+"""How far policies that order capacity see announced works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Outages:
             announced works that touch it.
         announced: the events that were announced.
         nominal_gbps: capacity of each link without any event.
+        ahead_gbps: what the works that are announced when interval `t` begins leave of each link
+            within `AHEAD_S`; with a row for the interval after the last one.
     """
 
     since: Int[np.ndarray, "intervals links"]
@@ -51,6 +55,7 @@ class Outages:
     known_gbps: Float[np.ndarray, "intervals links"]
     announced: tuple[Event, ...]
     nominal_gbps: Float[np.ndarray, " links"]
+    ahead_gbps: Float[np.ndarray, "decisions links"]
 
 
 def before_gbps(world: World) -> Float[np.ndarray, "intervals links"]:
@@ -95,24 +100,28 @@ def capacities_under(
     before = np.concatenate([share[:1, 0], ends[:-1]])
     since = np.where(ends != before, (share != before[:, None]).argmax(1), 0)
     announced = tuple(event for event in events if event.announced_s is not None)
-    known = np.minimum(before, _promised(announced, timing, len(nominal_gbps)))
+    starts = np.arange(timing.intervals + 1) * timing.interval_s
+    promised = _promised(announced, starts[:-1], timing.interval_s, len(nominal_gbps))
+    known = np.minimum(before, promised)
     outages = Outages(
         since=since.astype(np.int16),
         start_gbps=before[0] * nominal_gbps,
         known_gbps=known * nominal_gbps,
         announced=announced,
         nominal_gbps=nominal_gbps,
+        ahead_gbps=_promised(announced, starts, AHEAD_S, len(nominal_gbps)) * nominal_gbps,
     )
     return ends * nominal_gbps, outages
 
 
-def _promised(announced: Sequence[Event], timing: Timing, links: int) -> np.ndarray:
-    """Share that announced works leave of each link in each interval, (intervals, links)."""
-    share = np.ones((timing.intervals, links))
-    starts = np.arange(timing.intervals) * timing.interval_s
+def _promised(
+    announced: Sequence[Event], starts_s: np.ndarray, length_s: float, links: int
+) -> np.ndarray:
+    """Share that works announced by then leave of each link from each start on, (starts, links)."""
+    share = np.ones((len(starts_s), links))
     for event in announced:
-        touched = (event.start_s < starts + timing.interval_s) & (event.end_s > starts)
-        told = starts >= (event.announced_s or 0.0)
+        touched = (event.start_s < starts_s + length_s) & (event.end_s > starts_s)
+        told = starts_s >= (event.announced_s or 0.0)
         rows = np.ix_(touched & told, event.rows)
         share[rows] = np.minimum(share[rows], event.capacity_share)
     return share

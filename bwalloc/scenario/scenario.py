@@ -59,11 +59,12 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Padded sizes of observations and actions: demands, tunnels per demand, links."""
+    """Padded sizes of observations and actions: demands, tunnels per demand, links, spans sold."""
 
     demands: int
     tunnels: int
     links: int
+    spans: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,14 @@ class Change:
         since: substep from which the interval's capacity holds; 0 where nothing changes in it.
         before_gbps: what holds until then, (links, B).
         coming_gbps: what is known, at the end, of the interval that follows, (links, B).
+        announced_gbps: what works that are announced then leave in the hour that follows,
+            (links, B).
     """
 
     since: np.ndarray
     before_gbps: Array
     coming_gbps: Array
+    announced_gbps: Array
 
     @property
     def is_inside(self) -> bool:
@@ -50,6 +53,7 @@ class OutageColumns:
         self.since = np.zeros((len(worlds), intervals, links), np.int16)
         self.before_gbps = np.zeros((len(worlds), intervals, links), np.float32)
         self.known_gbps = np.zeros((len(worlds), intervals + 1, links), np.float32)
+        self.announced_gbps = np.zeros((len(worlds), intervals + 1, links), np.float32)
         self.worlds = list(worlds)
         for column, world in enumerate(worlds):
             self.replace(column, world)
@@ -62,10 +66,15 @@ class OutageColumns:
         self.before_gbps[column] = before_gbps(world)
         self.known_gbps[column, :-1] = world.outages.known_gbps
         self.known_gbps[column, -1] = world.capacity_gbps[-1]
+        self.announced_gbps[column] = world.outages.ahead_gbps
 
     def known(self, interval: np.ndarray) -> np.ndarray:
         """What is known of the capacities of an interval before it begins, (links, B)."""
         return _taken(self.known_gbps, interval)
+
+    def announced(self, interval: np.ndarray) -> np.ndarray:
+        """What announced works leave in the hour from an interval on, (links, B)."""
+        return _taken(self.announced_gbps, interval)
 
     def change(self, interval: np.ndarray) -> Change:
         """How capacities change in the given interval of each column."""
@@ -73,6 +82,7 @@ class OutageColumns:
             _taken(self.since, interval),
             _taken(self.before_gbps, interval),
             _taken(self.known_gbps, interval + 1),
+            self.announced(interval + 1),
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bwalloc.arrays import namespace
 from bwalloc.observe import Readings
 from bwalloc.sim.backends import Backend, make_backend
 from bwalloc.sim.changes import Change, OutageColumns, play_parts
@@ -105,6 +106,12 @@ class Episodes:
         if self.outages is None:
             return self.capacity_gbps(interval)
         return self.outages.known(interval)
+
+    def announced_gbps(self, interval: np.ndarray) -> np.ndarray:
+        """What announced works leave in the hour from the given interval on, (links, B)."""
+        if self.outages is None:
+            return self.capacity_gbps(interval)
+        return self.outages.announced(interval)
 
     def change(self, interval: np.ndarray) -> Change | None:
         """How capacities change in the given interval of each column; None where links never do."""
@@ -209,6 +216,7 @@ class Simulator:
         Capacities are those of the largest tiers; spans that are sold have theirs of the state.
         """
         coming = capacity_gbps if change is None else change.coming_gbps
+        announced = coming if change is None else change.announced_gbps
         capacity_gbps, change = self.in_tiers(state, capacity_gbps, change)
         asked = (rates_gbps, capacity_gbps, state, load)
         if change is None or not change.is_inside:
@@ -220,14 +228,15 @@ class Simulator:
         ports, ported, bill = state.ports, None, 0.0
         if self.ports is not None and fates is not None:
             ports, ported = self.ports.settle(state.ports, orders, fates, state.interval)
-            coming, bill = coming * self.ports.scale(ports, coming), ported.bill_usd.sum(0)
+            scale, bill = self.ports.scale(ports, coming), ported.bill_usd.sum(0)
+            coming, announced = coming * scale, announced * scale
         after = State(state.interval + 1, queued, busy, rates_gbps, ports)
         return Step(
             state=after,
             flows=flows,
             terms=self.terms(state, flows, after, bill),
             overrun_gbit=overrun * self.scenario.timing.interval_s,
-            readings=self._readings(after, flows, measured, coming, start_h),
+            readings=self._readings(after, flows, measured, (coming, announced), start_h),
             ports=ported,
         )
 
@@ -246,9 +255,11 @@ class Simulator:
         """What is known before the first interval: capacities, and nothing offered yet."""
         nothing = state.busy_s * 0
         capacity, _ = self.in_tiers(state, episodes.known_gbps(state.interval), None)
+        announced, _ = self.in_tiers(state, episodes.announced_gbps(state.interval), None)
         return Readings(
             nothing, nothing, nothing, nothing, nothing, state.queued_gbit,
-            capacity, capacity * 0, episodes.start_h, **self._spans(state, capacity),
+            capacity, capacity * 0, episodes.start_h,
+            **self._spans(state, capacity), **self._announced(capacity, announced),
             **self._declared(state, capacity),
         )  # fmt: skip
 
@@ -264,9 +275,11 @@ class Simulator:
         state: State,
         flows: Flows,
         measured: Measured,
-        capacity_gbps: Array,
+        rooms_gbps: tuple[Array, Array],
         start_h: Array,
     ) -> Readings:
+        """Telemetry; rooms are what is known of the interval and of the hour to come."""
+        capacity_gbps, announced_gbps = rooms_gbps
         hours = self.scenario.timing.interval_s / 3600.0
         return Readings(
             offered_gbps=measured.offered_gbps,
@@ -279,8 +292,16 @@ class Simulator:
             carried_gbps=measured.carried_gbps,
             hour_of_week=(start_h + state.interval * hours) % 168.0,
             **self._spans(state, capacity_gbps),
+            **self._announced(capacity_gbps, announced_gbps),
             **self._declared(state, capacity_gbps),
         )
+
+    def _announced(self, capacity_gbps: Array, announced_gbps: Array) -> dict[str, Array]:
+        """Field of `Readings` about works to come, where capacity is ordered."""
+        if self.ports is None:
+            return {"announced_gbps": capacity_gbps[:0]}
+        least = namespace(capacity_gbps).minimum(capacity_gbps, announced_gbps)
+        return {"announced_gbps": least}
 
     def _declared(self, state: State, capacity_gbps: Array) -> dict[str, Array]:
         """Fields of `Readings` about declared work."""

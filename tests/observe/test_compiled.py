@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from ordering import ports
 
 from bwalloc.gym.engine import Engine
 from bwalloc.observe import Observer, Window
@@ -94,3 +95,24 @@ def test_the_compiled_twin_leaves_tunnels_that_do_not_exist_at_zero():
     for kind in plain:
         np.testing.assert_allclose(plain[kind], twin[kind], rtol=0, atol=3e-6)
     assert 0 == abs(twin["tunnels"][0][~network.tunnels.exists.ravel()]).max()
+
+
+def test_the_compiled_twin_sees_announced_works_where_capacity_is_sold(tmp_path):
+    scenario = ports(tmp_path, {"failures.maintenance.per_week": 300.0, "time.intervals": 120})
+    engine = Engine(scenario, 2)
+    worlds = [draw_world(scenario, "train", n, start_h=0.5) for n in range(2)]
+    engine.restart(np.arange(2), worlds)
+    plain, twin = (
+        Observer(scenario.network, spans=True, compiled=compiled) for compiled in (False, True)
+    )
+    most = 0.0
+    for _ in range(119):
+        engine.step(np.zeros((2, 20), np.float32))
+        asked = (engine.readings, engine.base.want_gbps, engine.state.rates_gbps)
+        seen = [form(form.start(2), *asked)["links"] for form in (plain, twin)]
+        np.testing.assert_array_equal(seen[0][3], seen[1][3])
+        np.testing.assert_allclose(seen[0], seen[1], rtol=0, atol=3e-6)
+        most = max(most, seen[0][3].max())
+
+    assert most > 0.9
+    assert 0 == seen[0][3].min()

@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from bwalloc.allocate.correction import PARTS, action_shape
+from bwalloc.allocate.correction import PARTS, SPAN_PARTS, action_shape
 from bwalloc.gym.page.markdown import code, number, prose, table
-from bwalloc.gym.spaces import MASKS, action_space, observation_space, rows_of
-from bwalloc.observe import TABLES
+from bwalloc.gym.spaces import MASKS, action_space, observation_space, rows_of, tables_for
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from bwalloc.gym.page.subject import Subject
+    from bwalloc.observe import Feature
 
 ROWS = {
     "demands": "one per demand, in the order of `scenario.network.demands.name`",
     "tunnels": "one per demand and tunnel, row `demand x tunnels + tunnel`",
     "links": "one per directed link, in the order of `scenario.network.links.name`",
+    "spans": "one per span that is sold, in the order of `scenario.network.offers.span`",
     "globals": "one",
 }
 
@@ -24,14 +27,14 @@ ROWS = {
 def observation(subject: Subject) -> str:
     """Keys, shapes and offsets, then the features of each kind of row."""
     sizes = subject.scenario.sizes
-    space = observation_space(sizes)
+    space, tables = observation_space(sizes), tables_for(sizes)
     offset, rows = 0, list[list[object]]()
     masked = {mask: kind for kind, mask in MASKS.items()}
     for key, box in space.spaces.items():
         (length,) = box.shape or (0,)
         kind = masked.get(key, key)
         what = f"1 where the row of {code(kind)} exists, 0 where it pads"
-        shape = f"{rows_of(sizes)[kind]} x {1 if key in masked else len(TABLES[kind])}"
+        shape = f"{rows_of(sizes)[kind]} x {1 if key in masked else len(tables[kind])}"
         rows.append([code(key), length, shape, offset, what if key in masked else ROWS[kind]])
         offset += length
     header = ["key", "length", "rows x features", "first index when flattened", "rows"]
@@ -42,11 +45,11 @@ def observation(subject: Subject) -> str:
     lead += "share or a logarithm of a ratio, clipped to its bounds; rows that pad are 0, which "
     lead += "the bounds of the Boxes always include."
     parts = [lead, table(header, rows)]
-    parts += [f"### {kind.capitalize()}\n\n{_features(kind)}" for kind in rows_of(sizes)]
+    parts += [f"### {kind.capitalize()}\n\n{_features(tables[kind])}" for kind in rows_of(sizes)]
     return "\n\n".join(parts)
 
 
-def _features(kind: str) -> str:
+def _features(features: Sequence[Feature]) -> str:
     rows = [
         [
             place,
@@ -56,7 +59,7 @@ def _features(kind: str) -> str:
             number(feature.low),
             number(feature.high),
         ]
-        for place, feature in enumerate(TABLES[kind])
+        for place, feature in enumerate(features)
     ]
     return table(["index", "feature", "meaning", "unit", "low", "high"], rows)
 
@@ -65,6 +68,10 @@ def _unit(meaning: str) -> str:
     """Every feature is without dimension: what kind of number it is."""
     if meaning.startswith("log10"):
         return "decades"
+    if meaning.startswith("log2"):
+        return "octaves"
+    if meaning.startswith("hours"):
+        return "h"
     if meaning.startswith("log"):
         return "natural log"
     return "share" if meaning.startswith("share") else "1"
@@ -91,4 +98,27 @@ def action(subject: Subject) -> str:
     lead += "for, and `decode` makes rates of it that fit every link, so **action 0 is exactly "
     lead += "`forecast`** and no action is infeasible."
     header = ["column", "part", "factor", "from -1 to 1", "meaning"]
-    return f"{lead}\n\n{table(header, rows)}\n\nSee [](../allocators.md) for `decode`."
+    parts = [lead, table(header, rows)]
+    if sizes.spans:
+        first = shape[0] * shape[1]
+        parts += [_orders(sizes.spans, first), table(header, _bars(tuned))]
+    return "\n\n".join([*parts, "See [](../allocators.md) for `decode`."])
+
+
+def _orders(spans: int, first: int) -> str:
+    """What the numbers about spans mean."""
+    lead = f"Behind them, from index {first} on, stand {spans} rows (spans that are sold) of "
+    lead += f"{len(SPAN_PARTS)} columns. They move the two bars of the `two-bar` rule, behind its "
+    lead += "gate: which tier follows when a paid block ends, and from which load on a larger one "
+    lead += "is ordered before. With 0 the orders are exactly those of `two-bar`; every action "
+    return lead + "orders tiers of the menu only."
+
+
+def _bars(tuned: Mapping[str, float]) -> list[list[object]]:
+    rows: list[list[object]] = []
+    for index, part in enumerate(SPAN_PARTS):
+        scale = float(tuned.get(part.name, part.default))
+        factor = f"{number(2.0**-scale)} to {number(2.0**scale)}"
+        formula = f"$2^{{{number(scale)} a}}$"
+        rows.append([index, part.name, formula, factor, prose(part.meaning)])
+    return rows
