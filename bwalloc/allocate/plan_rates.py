@@ -57,7 +57,7 @@ def plan_chunks(
     if groups:
         return Chunks(*stall_chunks(scenario, world, units, clock, refusal, groups, elastic))
     intervals = scenario.timing.intervals
-    size = chunk_intervals or _chunk_size(scenario, units)
+    size = chunk_intervals or chunk_size(scenario, units)
     parts = [
         ChunkPlan(
             scenario, world, units, clock, (first, min(first + size, intervals)), refusal, elastic
@@ -77,7 +77,7 @@ def planned_rates(scenario: Scenario, world: World, chunks: Chunks) -> np.ndarra
     return _filled(scenario, rates, world)
 
 
-def _chunk_size(scenario: Scenario, units: Units) -> int:
+def chunk_size(scenario: Scenario, units: Units) -> int:
     """Intervals per LP: `CHUNK`, doubled while work waits for longer and the LP stays small."""
     timing = scenario.timing
     waits = int((units.end - units.start).max(initial=0)) > timing.substeps

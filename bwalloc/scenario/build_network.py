@@ -32,6 +32,11 @@ def build_network_topology(env: EnvFile, path: Path, where: str) -> Topology:
         group = _group(env, about.group, f"{where}, network.spans.{name}.group")
         spans[name] = _span(name, about, group)
         spans[name] = _priced(env, spans[name], group, sites)
+    for name, gbps in section.capacity_gbps.items():
+        if name not in spans:
+            msg = f"{where}, network.capacity_gbps: got '{name}', expected the name of a span. "
+            raise ScenarioError(msg + nearest(name, spans))
+        spans[name] = _resized(env, spans[name], gbps)
     name = section.name or env.id.split("/")[-1]
     return build_topology(name, list(sites.values()), list(spans.values()))
 
@@ -98,13 +103,25 @@ def _priced(
     """The span with the capacity factors applied, its hourly price, and egress out of clouds."""
     factor = env.network.capacity_factor * group.capacity_factor
     there, back = (factor * capacity for capacity in row.capacity_gbps)
-    price = env.money.usd_per_gbps_h if group.usd_per_gbps_h is None else group.usd_per_gbps_h
-    tariff = Tariff(price, env.money.volume_exponent)
     leaves_cloud = [end in sites and sites[end].kind == "cloud" for end in row.ends]
     egress = tuple(group.egress_usd_per_gbit if leaves else 0.0 for leaves in leaves_cloud)
     return replace(
         row,
         capacity_gbps=(there, back),
-        usd_per_h=float(tariff.usd_per_h(max(there, back))),
+        usd_per_h=float(_tariff(env, group).usd_per_h(max(there, back))),
         egress_usd_per_gbit=(egress[0], egress[1]),
     )
+
+
+def _tariff(env: EnvFile, group: SpanGroupSection) -> Tariff:
+    price = env.money.usd_per_gbps_h if group.usd_per_gbps_h is None else group.usd_per_gbps_h
+    return Tariff(price, env.money.volume_exponent)
+
+
+def _resized(env: EnvFile, row: SpanRow, gbps: float) -> SpanRow:
+    """The span with `gbps` in its wider direction, at the price of that."""
+    about = env.network.spans.get(row.name)
+    group = env.network.span_groups[about.group if about else env.network.file_group]
+    there, back = (gbps * capacity / max(row.capacity_gbps) for capacity in row.capacity_gbps)
+    usd = float(_tariff(env, group).usd_per_h(gbps))
+    return replace(row, capacity_gbps=(there, back), usd_per_h=usd)

@@ -64,7 +64,15 @@ def override(
     return tree, written
 
 
-FREE = ("allocators.", "action.", "classes.", "tunnels.explicit.", "failures.", "offers.")
+FREE = (
+    "allocators.",
+    "action.",
+    "classes.",
+    "tunnels.explicit.",
+    "failures.",
+    "offers.",
+    "network.capacity_gbps.",
+)
 """Tables that take names which the file does not hold yet."""
 
 

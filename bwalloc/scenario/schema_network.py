@@ -6,7 +6,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bwalloc.scenario.fields import NO_TEXT, Amount, Count, Finite, NonNegative, Positive, Section
+from bwalloc.scenario.fields import (
+    LATER,
+    NO_TEXT,
+    Amount,
+    Count,
+    Finite,
+    NonNegative,
+    Positive,
+    Section,
+)
 
 Enforcement = Literal["work_conserving", "policed"]
 SiteKind = Literal["edge", "hub", "cloud", "gpu"]
@@ -64,7 +73,8 @@ class NetworkSection(Section):
     """Sites and spans, given here or read from a topology file beside the TOML.
 
     With `file`, every span of it belongs to `file_group`; `sites` then refine sites of the file
-    by name, or add some, as `spans` do.
+    by name, or add some, as `spans` do. `capacity_gbps` sets spans by name, whatever they and the
+    factors say: their wider direction, of which the other keeps its share.
     """
 
     name: str = ""
@@ -77,6 +87,7 @@ class NetworkSection(Section):
     span_groups: dict[str, SpanGroupSection] = Field(default_factory=dict)
     sites: dict[str, SiteSection] = Field(default_factory=dict)
     spans: dict[str, SpanSection] = Field(default_factory=dict)
+    capacity_gbps: Annotated[dict[str, Positive], LATER] = Field(default_factory=dict)
 
 
 class TunnelSection(Section):

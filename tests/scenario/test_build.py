@@ -106,6 +106,9 @@ def test_topology_file_beside_the_toml(tmp_path):
     assert 6 == network.n_links
     assert (network.links.capacity_gbps == 11.0).all()
     assert "cloud" == network.sites.kind[network.sites.name.index("cloud")]
+    name = network.spans.name[0]
+    wide = load_scenario(path, {f"network.capacity_gbps.{name}": 40.0}).network.links
+    assert [40.0, 40.0] == wide.capacity_gbps[wide.span == 0].tolist()
 
 
 @pytest.mark.parametrize("name", ["tiny-edge", "metro-inference"])

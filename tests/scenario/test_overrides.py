@@ -68,3 +68,18 @@ def test_enforcement_can_be_overridden():
 def test_wrong_overrides_say_so(key, value, message):
     with pytest.raises(ScenarioError, match=message):
         load_scenario("tiny-edge", {key: value})
+
+
+def test_a_span_gets_the_capacity_it_is_given_whatever_factors_say():
+    wide = load_scenario("tiny-edge", {"network.capacity_gbps.hub--cloud": 20.0})
+    row = wide.network.spans.name.index("hub--cloud")
+
+    assert [20.0, 20.0] == wide.network.links.capacity_gbps[wide.network.links.span == row].tolist()
+    assert 20.0 == wide.network.spans.tier_gbps[row]
+    assert 20.0 * 0.25 == wide.network.spans.usd_per_h[row]
+    assert load().workload.entropy == wide.workload.entropy
+
+
+def test_a_capacity_of_no_span_is_answered_with_the_nearest():
+    with pytest.raises(ScenarioError, match=r"capacity_gbps: got 'hub--clod'.*'hub--cloud'"):
+        load_scenario("tiny-edge", {"network.capacity_gbps.hub--clod": 20.0})
