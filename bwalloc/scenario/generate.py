@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,9 @@ import numpy as np
 from bwalloc.errors import ScenarioError, nearest, unknown_name
 from bwalloc.scenario.economics import variety_of
 from bwalloc.scenario.generate_demands import EDGES, draw_demands, draw_services
+from bwalloc.scenario.generate_jobs import draw_jobs, drawn_groups, sites_of_job
 from bwalloc.scenario.generate_network import draw_sites, draw_spans, most_links
+from bwalloc.scenario.generate_offers import draw_failures, draw_offers, most_sold
 from bwalloc.scenario.provision import provisioned
 from bwalloc.scenario.scenario import SPLITS, Sizes
 
@@ -23,7 +26,16 @@ NETWORK = 0x6E6574
 """Sets the seeds of networks apart from those of worlds."""
 ENDS = (EDGES, "cloud-*")
 """What a prototype may stand between."""
-PARTS = ("sites", "spans", "services", "demands", "capacities")
+PARTS = (
+    "sites",
+    "spans",
+    "services",
+    "demands",
+    "capacities",
+    "groups",
+    "offers",
+    "failures",
+)
 """Random parts of a network, each with a child of its own; new ones go to the end."""
 
 
@@ -57,15 +69,20 @@ def generate(
     places = draw_sites(law, rng["sites"])
     spans, headroom = draw_spans(law, places, rng["spans"])
     network = env.network.model_copy(update={"sites": places.sections, "spans": spans})
+    jobs = draw_jobs(law, places, rng["groups"])
+    demands = draw_demands(env, law, places, rng["demands"], jobs)
     drawn = env.model_copy(
         update={
             "random": None,
             "network": network,
             "services": draw_services(env, law, places, rng["services"]),
-            "demands": draw_demands(env, law, places, rng["demands"]),
+            "demands": demands,
+            "groups": drawn_groups(env, jobs, demands),
+            "failures": draw_failures(env, law, rng["failures"]),
         }
     )
-    return provisioned(drawn, path, headroom, rng["capacities"])
+    built = provisioned(drawn, path, headroom, rng["capacities"])
+    return built.model_copy(update={"offers": draw_offers(built, law, rng["offers"])})
 
 
 def check_law(env: EnvFile, law: RandomSection, where: str) -> None:
@@ -79,7 +96,7 @@ def check_law(env: EnvFile, law: RandomSection, where: str) -> None:
     for name, section in env.demands.items():
         _check_prototype(section, f"{where}, demands.{name}")
     largest = {
-        "demands": law.edges[1] * len(env.demands),
+        "demands": sum(_most_sites(law, name) for name in env.demands),
         "tunnels": env.tunnels.per_demand,
         "links": most_links(law),
     }
@@ -90,9 +107,20 @@ def check_law(env: EnvFile, law: RandomSection, where: str) -> None:
             raise ScenarioError(msg + "raise it, or allow fewer sites.")
 
 
-def sizes_of(law: RandomSection) -> Sizes:
+def sizes_of(env: EnvFile, law: RandomSection) -> Sizes:
     """The padded sizes of every network of a law."""
-    return Sizes(law.sizes.demands, law.sizes.tunnels, law.sizes.links)
+    sizes = law.sizes
+    return Sizes(sizes.demands, sizes.tunnels, sizes.links, most_sold(env, law))
+
+
+def _most_sites(law: RandomSection, prototype: str) -> int:
+    """How many edge sites have a prototype at most."""
+    edges = law.edges[1]
+    for job in law.groups.values():
+        if fnmatchcase(prototype, job.demands):
+            return sites_of_job(job.sites[1], edges)
+    share = law.presence[prototype].sites[1] if prototype in law.presence else 1.0
+    return max(1, round(share * edges))
 
 
 def _check_names(env: EnvFile, law: RandomSection, where: str) -> None:
@@ -103,10 +131,16 @@ def _check_names(env: EnvFile, law: RandomSection, where: str) -> None:
         for group in groups
     ]
     named += [("random.presence", name, env.demands, "demands") for name in law.presence]
+    named += [("random.groups", name, env.groups, "groups") for name in law.groups]
+    named += [("random.offers", name, env.offers, "offers") for name in law.offers]
     for key, name, known, table in named:
         if name not in known:
             msg = f"{where}, {key}: got '{name}', expected a key of {table}. {nearest(name, known)}"
             raise ScenarioError(msg)
+    for name, job in law.groups.items():
+        if not any(fnmatchcase(prototype, job.demands) for prototype in env.demands):
+            msg = f"{where}, random.groups.{name}.demands: got '{job.demands}', expected a pattern "
+            raise ScenarioError(msg + f"of keys of demands. {nearest(job.demands, env.demands)}")
 
 
 def _check_free(env: EnvFile, where: str) -> None:

@@ -91,11 +91,16 @@ def draw_spans(
 
 
 def most_links(law: RandomSection) -> int:
-    """Directed links of the largest network: a Gabriel graph is planar: 3 x hubs - 6 at most."""
+    """Directed links of the largest network."""
+    return 2 * sum(most_spans(law).values())
+
+
+def most_spans(law: RandomSection) -> dict[str, int]:
+    """Spans of the largest network by role; a Gabriel graph is planar: 3 x hubs - 6 at most."""
     hubs = law.hubs[1]
     metro = hubs * (hubs - 1) // 2 if hubs < 3 else 3 * hubs - 6
     homes, ramps = (min(most, hubs) for most in (law.homes[1], law.on_ramps[1]))
-    return 2 * (law.edges[1] * homes + metro + law.clouds[1] * ramps)
+    return {"access": law.edges[1] * homes, "metro": metro, "cloud": law.clouds[1] * ramps}
 
 
 def middles(points: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -6,7 +6,15 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
 
-from bwalloc.scenario.fields import NO_TEXT, Count, NonNegative, Positive, Section, Share
+from bwalloc.scenario.fields import (
+    LATER,
+    NO_TEXT,
+    Count,
+    NonNegative,
+    Positive,
+    Section,
+    Share,
+)
 
 Split = Literal["train", "validation", "test", "ood"]
 
@@ -62,12 +70,32 @@ class PresenceSection(Section):
     """Which networks and sites have a demand of `demands`, and how much of it.
 
     A network has it with `probability`; then a share of its edge sites drawn from `sites`, at
-    least one; and all of it is multiplied by a factor drawn log-uniformly from `factor`.
+    least one; and all of it is multiplied by a factor drawn log-uniformly from `factor`. If the
+    prototype has a floor, a share of these sites drawn from `floors` is promised it, times the
+    factor and the size of the site.
     """
 
     probability: Share = 1.0
     sites: ShareRange = (1.0, 1.0)
     factor: Range = (1.0, 1.0)
+    floors: Annotated[ShareRange, LATER] = (1.0, 1.0)
+
+
+class JobSection(PresenceSection):
+    """Which networks and sites have a training job, the GPUs of a group of `groups`.
+
+    All prototypes that the pattern `demands` names are then at the same sites, two at least, each
+    times the same factor, and so are the GPUs of the group.
+    """
+
+    demands: str
+
+
+class SaleSection(Section):
+    """How many of the spans of an offer are sold, at least one, and the factor of its prices."""
+
+    spans: ShareRange = (1.0, 1.0)
+    price: Range = (1.0, 1.0)
 
 
 class RandomSection(Section):
@@ -93,6 +121,7 @@ class RandomSection(Section):
         utc_offset_h: Time zone of the network.
         gpu_hour_usd: Prices of a GPU-hour that sites draw from.
         record_episodes: Train episodes that stand for an operator's record of one network.
+        failures: What `failures.accelerate` is multiplied by (log-uniform).
     """
 
     split: Split = "train"
@@ -113,3 +142,6 @@ class RandomSection(Section):
     record_episodes: Count = 12
     spans: SpanRolesSection
     presence: dict[str, PresenceSection] = Field(default_factory=dict)
+    groups: Annotated[dict[str, JobSection], LATER] = Field(default_factory=dict)
+    offers: Annotated[dict[str, SaleSection], LATER] = Field(default_factory=dict)
+    failures: Annotated[Range, LATER] = (1.0, 1.0)

@@ -92,8 +92,9 @@ class Template:
         law, file = self.env.random, self.file(split, seed)
         if law is None:
             return build_scenario(file, self.path, self.entropy)
+        sizes = sizes_of(self.env, law)
         return build_scenario(
-            file, self.path, self.entropy, sizes=sizes_of(law), record_episodes=law.record_episodes
+            file, self.path, self.entropy, sizes=sizes, record_episodes=law.record_episodes
         )
 
 
