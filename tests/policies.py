@@ -12,8 +12,8 @@ from bwalloc.allocate.neural import Architecture, layer_shapes
 from bwalloc.observe import TABLES
 from bwalloc.scenario import draw_world
 from bwalloc.serve import Manifest, write_bundle
-from bwalloc.serve import manifest as part
-from bwalloc.serve.golden import decide_plainly, golden_bytes
+from bwalloc.serve.bundles import manifest as part
+from bwalloc.serve.bundles.golden import decide_plainly, golden_bytes
 from bwalloc.sim.play import play
 from bwalloc.tensors import tensors_to_bytes
 

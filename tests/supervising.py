@@ -14,8 +14,8 @@ from bwalloc.allocate.limits import violations
 from bwalloc.money import Tariff, net_usd
 from bwalloc.scenario import draw_world
 from bwalloc.serve import load_bundle
-from bwalloc.serve.prices import Prices
-from bwalloc.serve.runtime import Proposal
+from bwalloc.serve.orders.prices import Prices
+from bwalloc.serve.policy.runtime import Proposal
 from bwalloc.sim import Episodes, Simulator, telemetry_of
 
 

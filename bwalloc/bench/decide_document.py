@@ -12,7 +12,7 @@ from bwalloc.bench.decide_latency import SIZES as LATENCY_SIZES
 from bwalloc.bench.decide_latency import WHOLE, WHOLE_ONNX, Latency
 from bwalloc.bench.decide_parity import GRID, Parity
 from bwalloc.bench.decide_process import in_fresh_process
-from bwalloc.serve.golden import TOLERANCE
+from bwalloc.serve.bundles.golden import TOLERANCE
 
 SECTIONS = ("parity", "latency", "footprint")
 MOST_TIMES_BARE = 2.0

@@ -18,15 +18,15 @@ from bwalloc.bench.decide_telemetry import records, simulated
 from bwalloc.bench.tasks import history_of
 from bwalloc.observe import no_history, read_telemetry
 from bwalloc.serve import Limits, ReplayClock
-from bwalloc.serve.runtime import NumpyRuntime
-from bwalloc.serve.session import PolicySession
+from bwalloc.serve.policy.runtime import NumpyRuntime
+from bwalloc.serve.policy.session import PolicySession
 
 if TYPE_CHECKING:
     from bwalloc.control import Telemetry
     from bwalloc.network import Network
     from bwalloc.scenario import Scenario
     from bwalloc.serve import Bundle
-    from bwalloc.serve.runtime import Given
+    from bwalloc.serve.policy.runtime import Given
 
 SIZES = ((100, 40), (1_000, 100), (10_000, 500))
 WHOLE, WHOLE_ONNX, BARE, BARE_NUMPY = (

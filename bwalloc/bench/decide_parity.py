@@ -12,8 +12,8 @@ from bwalloc.bench.decide_network import sized_network
 from bwalloc.bench.decide_runtimes import NUMPY, Runtimes
 from bwalloc.bench.decide_telemetry import records, with_links_down
 from bwalloc.observe import read_telemetry
-from bwalloc.serve.golden import TOLERANCE
-from bwalloc.serve.session import PolicySession
+from bwalloc.serve.bundles.golden import TOLERANCE
+from bwalloc.serve.policy.session import PolicySession
 
 if TYPE_CHECKING:
     from bwalloc.control import Telemetry

@@ -7,16 +7,16 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from bwalloc.allocate.decision import INPUTS
-from bwalloc.serve.golden import decide_plainly
-from bwalloc.serve.manifest import ONNX
-from bwalloc.serve.runtime import NumpyRuntime, OnnxRuntime
+from bwalloc.serve.bundles.golden import decide_plainly
+from bwalloc.serve.bundles.manifest import ONNX
+from bwalloc.serve.policy.runtime import NumpyRuntime, OnnxRuntime
 
 if TYPE_CHECKING:
     import numpy as np
 
     from bwalloc.network import Network
     from bwalloc.serve import Bundle
-    from bwalloc.serve.runtime import Given
+    from bwalloc.serve.policy.runtime import Given
 
 Computes = Callable[["Given"], "np.ndarray"]
 """Rates of one decision from its inputs, (demands, tunnels)."""

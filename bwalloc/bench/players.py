@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bwalloc.allocate import CLASSICAL, ORDERING, REFERENCES, make_rule
 from bwalloc.errors import unknown_name
 from bwalloc.serve import agents_for, list_agents, load_bundle
-from bwalloc.serve.agents import is_path
+from bwalloc.serve.bundles.agents import is_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from bwalloc.bench.tasks import history_of
 from bwalloc.bench.timing import decide_ms
 from bwalloc.errors import BundleError
 from bwalloc.scenario import draw_world
-from bwalloc.serve.golden import TOLERANCE, decide_plainly, difference, golden_decisions
-from bwalloc.serve.manifest import GOLDEN, ONNX
+from bwalloc.serve.bundles.golden import TOLERANCE, decide_plainly, difference, golden_decisions
+from bwalloc.serve.bundles.manifest import GOLDEN, ONNX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from bwalloc.control import Decision, Telemetry, from_json, to_json
 from bwalloc.errors import BwallocError
 from bwalloc.scenario import load_scenario
-from bwalloc.serve.runtime import RuntimeName
+from bwalloc.serve.policy.runtime import RuntimeName
 
 if TYPE_CHECKING:
     from bwalloc.scenario import Scenario

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bwalloc.bench.card import Scores
     from bwalloc.learn.run import RunFolder
     from bwalloc.serve import Manifest
-    from bwalloc.serve.manifest import Training
+    from bwalloc.serve.bundles.manifest import Training
 
 GOLDEN_DECISIONS = 32
 
@@ -49,8 +49,8 @@ def run(
     if episodes < 0 or episodes == 1:
         msg = f"--episodes {episodes}: expected 0, or at least 2."
         raise BwallocError(msg)
-    from bwalloc.serve.agents import is_path
-    from bwalloc.serve.signature import sign
+    from bwalloc.serve.bundles.agents import is_path
+    from bwalloc.serve.bundles.signature import sign
 
     check_place_of_bundle(out)
     if sign_key is not None:
@@ -79,7 +79,7 @@ def run(
 
 
 def _name(out: Path) -> str:
-    from bwalloc.serve.archive import SUFFIX
+    from bwalloc.serve.bundles.archive import SUFFIX
 
     return out.resolve().name.removesuffix(SUFFIX)
 
@@ -91,9 +91,9 @@ def _parts(path: Path, name: str, envs: Path | None) -> tuple[dict[str, bytes], 
     from bwalloc.learn.recipe import recipe_toml
     from bwalloc.learn.run import RunFolder, policy_of_run
     from bwalloc.scenario import load_scenario
-    from bwalloc.serve import manifest as part
-    from bwalloc.serve.golden import golden_bytes
-    from bwalloc.serve.onnx_graph import check_onnx
+    from bwalloc.serve.bundles import manifest as part
+    from bwalloc.serve.bundles.golden import golden_bytes
+    from bwalloc.serve.bundles.onnx_graph import check_onnx
     from bwalloc.tensors import tensors_to_bytes
 
     _, recipe = policy_of_run(path, {})
@@ -126,7 +126,7 @@ def _parts(path: Path, name: str, envs: Path | None) -> tuple[dict[str, bytes], 
 
 
 def _training(folder: RunFolder) -> Training:
-    from bwalloc.serve.manifest import Training
+    from bwalloc.serve.bundles.manifest import Training
 
     best, origin, recipe = folder.best, folder.origin(), folder.recipe
     return Training(
@@ -183,8 +183,8 @@ def _write(
 ) -> None:
     from bwalloc.bench.card import card_text
     from bwalloc.serve import write_bundle
-    from bwalloc.serve.manifest import CARD, entry_of
-    from bwalloc.serve.signature import sign
+    from bwalloc.serve.bundles.manifest import CARD, entry_of
+    from bwalloc.serve.bundles.signature import sign
 
     card = card_text(manifest, scores, command_line(), variety)
     whole = {**parts, CARD: card.encode()}

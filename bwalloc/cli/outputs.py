@@ -51,8 +51,8 @@ def check_place_of_bundle(out: Path) -> None:
     Raises:
         BwallocError: names the option, the path, and what is in the way.
     """
-    from bwalloc.serve.archive import SUFFIX
-    from bwalloc.serve.parts import check_place
+    from bwalloc.serve.bundles.archive import SUFFIX
+    from bwalloc.serve.bundles.parts import check_place
 
     (check_outputs if out.suffix == SUFFIX else check_folder)(out=out)
     check_place(out)

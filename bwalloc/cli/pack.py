@@ -24,9 +24,9 @@ def run(
         key: Ed25519 public key (PEM) that the agent must be signed with already.
     """
     from bwalloc.serve import load_bundle
-    from bwalloc.serve.manifest import MANIFEST, SIGNATURE
-    from bwalloc.serve.parts import write_parts
-    from bwalloc.serve.signature import sign
+    from bwalloc.serve.bundles.manifest import MANIFEST, SIGNATURE
+    from bwalloc.serve.bundles.parts import write_parts
+    from bwalloc.serve.bundles.signature import sign
 
     check_place_of_bundle(out)
     bundle = load_bundle(agent, key=key)

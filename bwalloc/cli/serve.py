@@ -15,7 +15,7 @@ from bwalloc.cli.extras import needing
 from bwalloc.cli.outputs import check_outputs
 from bwalloc.errors import BwallocError
 from bwalloc.scenario import load_scenario
-from bwalloc.serve.runtime import RuntimeName
+from bwalloc.serve.policy.runtime import RuntimeName
 
 if TYPE_CHECKING:
     from bwalloc.serve import Supervisor

@@ -40,7 +40,7 @@ def run(
     """
     from bwalloc.bench.verify import verify
     from bwalloc.serve import load_bundle
-    from bwalloc.serve.golden import TOLERANCE
+    from bwalloc.serve.bundles.golden import TOLERANCE
 
     if decisions < 1:
         msg = f"--decisions {decisions}: expected at least 1."

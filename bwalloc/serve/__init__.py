@@ -2,28 +2,30 @@
 
 Where what is:
 
-- bundles: `bundle` loads and checks one; `parts` and `archive` are its two forms, `manifest`,
+- `bundles`: `bundle` loads and checks one; `parts` and `archive` are its two forms, `manifest`,
   `signature`, `golden` and `onnx_graph` (`onnx_schema`, `protobuf`) what is checked; `agents` the
   catalogue.
-- a policy at work: `deployment` is a bundle bound to a network: a `session` (history, features), a
-  `runtime` and a `worker` (its thread and deadline); `shadow` is one that decides beside.
-- a decision: `deciding` goes from `intake` (`freshness`, `loads`, `capacities`) over the `ladder`
-  (`fallback`) and the `guard` to a `trusted` record, with `reasons`; `views` are what tenants see.
-- orders: `spend` holds them to the caps (`prices`, `bill`, `approvals`).
+- `policy`, one at work: `deployment` is a bundle bound to a network: a `session` (history,
+  features), a `runtime` and a `worker` (its thread and deadline); `shadow` is one that decides
+  beside.
+- a decision: `deciding` goes from `telemetry` (`intake`: `freshness`, `loads`, `capacities`) over
+  the `ladder` (`fallback`) and the `guard` to a `trusted` record, with `reasons`; `views` are what
+  tenants see.
+- `orders`: `spend` holds them to the caps (`prices`, `bill`, `approvals`).
 - the `supervisor` is the face of all that; its `core` holds the parts, `binding` those of one
-  network, `operator` what people said. `status` is the record it gives of itself, gathered by
-  `report`, with `counters`; `chronicle` writes the lines of the `audit` log and reads back what the
-  process before left. `clock` is the time.
+  network, `operator` what people said. `clock` is the time.
+- `books`: `status` is the record it gives of itself, gathered by `report`, with `counters`;
+  `chronicle` writes the lines of the `audit` log and reads back what the process before left.
 - `http` puts it behind HTTP.
 """
 
 from bwalloc.allocate.limits import Limits
 from bwalloc.allocate.limits_file import read_limits
-from bwalloc.serve.agents import agents_for, find_agent, list_agents
-from bwalloc.serve.bundle import Bundle, load_bundle, write_bundle
+from bwalloc.serve.books.status import SOURCES, Status
+from bwalloc.serve.bundles.agents import agents_for, find_agent, list_agents
+from bwalloc.serve.bundles.bundle import Bundle, load_bundle, write_bundle
+from bwalloc.serve.bundles.manifest import Manifest
 from bwalloc.serve.clock import Clock, ReplayClock, SystemClock
-from bwalloc.serve.manifest import Manifest
-from bwalloc.serve.status import SOURCES, Status
 from bwalloc.serve.supervisor import Supervisor
 from bwalloc.serve.views import tenant_view
 

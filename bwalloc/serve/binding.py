@@ -11,12 +11,12 @@ import numpy as np
 from bwalloc.allocate.limits import Limits, Times
 from bwalloc.errors import TopologyError
 from bwalloc.network.privacy import private_tunnels
+from bwalloc.serve.books.status import LinkStatus
 from bwalloc.serve.fallback import MaxMinRates, static_rates
 from bwalloc.serve.guard import Guard
-from bwalloc.serve.intake import Intake, Receiver
-from bwalloc.serve.prices import Prices
-from bwalloc.serve.session import nothing_read
-from bwalloc.serve.status import LinkStatus
+from bwalloc.serve.orders.prices import Prices
+from bwalloc.serve.policy.session import nothing_read
+from bwalloc.serve.telemetry.intake import Intake, Receiver
 
 if TYPE_CHECKING:
     from datetime import datetime

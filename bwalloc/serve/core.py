@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bwalloc.serve.counters import Counters
-from bwalloc.serve.freshness import utc_of
+from bwalloc.serve.books.counters import Counters
 from bwalloc.serve.operator import Will
+from bwalloc.serve.telemetry.freshness import utc_of
 
 if TYPE_CHECKING:
     from bwalloc.allocate.limits import Limits
     from bwalloc.serve.binding import Binding
-    from bwalloc.serve.chronicle import Chronicle
+    from bwalloc.serve.books.chronicle import Chronicle
     from bwalloc.serve.clock import Clock
-    from bwalloc.serve.deployment import Deployment
-    from bwalloc.serve.shadow import ShadowRun
-    from bwalloc.serve.spend import SpendGuard
+    from bwalloc.serve.orders.spend import SpendGuard
+    from bwalloc.serve.policy.deployment import Deployment
+    from bwalloc.serve.policy.shadow import ShadowRun
 
 
 @dataclass

@@ -10,11 +10,11 @@ import numpy as np
 
 from bwalloc.allocate.projection import Held
 from bwalloc.serve.binding import Good, Issued
-from bwalloc.serve.freshness import utc_of
-from bwalloc.serve.intake import Intake
+from bwalloc.serve.books.status import RecentDecision
 from bwalloc.serve.ladder import Choice, choose
 from bwalloc.serve.reasons import reason
-from bwalloc.serve.status import RecentDecision
+from bwalloc.serve.telemetry.freshness import utc_of
+from bwalloc.serve.telemetry.intake import Intake
 from bwalloc.serve.trusted import trusted_decision
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bwalloc.observe import Readings
     from bwalloc.serve.core import Core
     from bwalloc.serve.operator import Will
-    from bwalloc.serve.session import PolicySession
+    from bwalloc.serve.policy.session import PolicySession
 
 
 def decide(core: Core, telemetry: Telemetry | None) -> Decision:

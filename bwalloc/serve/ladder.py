@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bwalloc.serve.policy.worker import BusyError, LateError
 from bwalloc.serve.reasons import reason
-from bwalloc.serve.worker import BusyError, LateError
 
 if TYPE_CHECKING:
     from bwalloc.control import Order
     from bwalloc.serve.binding import Binding
-    from bwalloc.serve.deployment import Deployment
-    from bwalloc.serve.intake import Intake
+    from bwalloc.serve.policy.deployment import Deployment
+    from bwalloc.serve.telemetry.intake import Intake
 
 
 @dataclass(frozen=True)

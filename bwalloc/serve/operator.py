@@ -13,7 +13,7 @@ import numpy as np
 from bwalloc.allocate.limits import MOST_GBPS
 from bwalloc.allocate.projection import Fixed
 from bwalloc.errors import LimitsError, nearest
-from bwalloc.serve.status import OverrideStatus
+from bwalloc.serve.books.status import OverrideStatus
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -12,25 +12,25 @@ import numpy as np
 from bwalloc.allocate.limits import Limits
 from bwalloc.errors import BundleError, LimitsError, nearest
 from bwalloc.serve.binding import Binding
-from bwalloc.serve.chronicle import Chronicle
+from bwalloc.serve.books.chronicle import Chronicle
+from bwalloc.serve.books.report import report
 from bwalloc.serve.clock import Clock, SystemClock
 from bwalloc.serve.core import Core
 from bwalloc.serve.deciding import decide
-from bwalloc.serve.deployment import Deployment, deploy
 from bwalloc.serve.operator import Will, check_override, override_of
-from bwalloc.serve.report import report
-from bwalloc.serve.shadow import ShadowRun
-from bwalloc.serve.spend import SpendGuard
+from bwalloc.serve.orders.spend import SpendGuard
+from bwalloc.serve.policy.deployment import Deployment, deploy
+from bwalloc.serve.policy.shadow import ShadowRun
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bwalloc.control import Decision, Telemetry
     from bwalloc.network import Network
-    from bwalloc.serve.bundle import Bundle
-    from bwalloc.serve.runtime import RuntimeName
-    from bwalloc.serve.status import Status
-    from bwalloc.serve.worker import Worker
+    from bwalloc.serve.books.status import Status
+    from bwalloc.serve.bundles.bundle import Bundle
+    from bwalloc.serve.policy.runtime import RuntimeName
+    from bwalloc.serve.policy.worker import Worker
 
 LONGEST_REASON = 1000
 """Characters: each line of the audit log repeats why the kill switch is on."""

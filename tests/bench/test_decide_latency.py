@@ -23,7 +23,7 @@ from bwalloc.bench.decide_network import sized_network
 from bwalloc.bench.decide_telemetry import records
 from bwalloc.scenario import load_scenario
 from bwalloc.serve import load_bundle
-from bwalloc.serve.runtime import NumpyRuntime, Proposal
+from bwalloc.serve.policy.runtime import NumpyRuntime, Proposal
 
 POLICY = (WHOLE, WHOLE_ONNX, BARE, BARE_NUMPY)
 
@@ -70,7 +70,7 @@ class Slow(NumpyRuntime):
 
 
 def test_a_policy_that_fails_is_told_and_what_it_takes_is_counted(bundle, monkeypatch):
-    monkeypatch.setattr("bwalloc.serve.runtime.NumpyRuntime", Slow)
+    monkeypatch.setattr("bwalloc.serve.policy.runtime.NumpyRuntime", Slow)
     network = sized_network(10, 5)
     race = Race(bundle, network)
     race._whole(WHOLE, "numpy")

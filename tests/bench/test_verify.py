@@ -11,8 +11,8 @@ from bwalloc.bench.verify import verify
 from bwalloc.errors import BundleError
 from bwalloc.scenario import load_scenario
 from bwalloc.serve import load_bundle
-from bwalloc.serve.golden import decide_plainly
-from bwalloc.serve.manifest import ONNX
+from bwalloc.serve.bundles.golden import decide_plainly
+from bwalloc.serve.bundles.manifest import ONNX
 
 
 @pytest.fixture(scope="module")

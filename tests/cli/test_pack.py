@@ -5,7 +5,7 @@ from keys import new_key
 
 from bwalloc.cli import main
 from bwalloc.serve import load_bundle
-from bwalloc.serve.manifest import SIGNATURE
+from bwalloc.serve.bundles.manifest import SIGNATURE
 
 AGENT = "metro-inference"
 

@@ -16,7 +16,7 @@ from bwalloc.allocate.learned import Learned  # noqa: E402
 from bwalloc.allocate.neural import Architecture  # noqa: E402
 from bwalloc.learn.export.decisions import decisions_of  # noqa: E402
 from bwalloc.scenario import draw_world, load_scenario  # noqa: E402
-from bwalloc.serve.golden import TOLERANCE, decide_plainly, difference  # noqa: E402
+from bwalloc.serve.bundles.golden import TOLERANCE, decide_plainly, difference  # noqa: E402
 from bwalloc.sim.play import play  # noqa: E402
 
 

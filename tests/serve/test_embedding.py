@@ -14,7 +14,7 @@ from policies import write_agent
 from bwalloc.control import from_json, to_json
 from bwalloc.scenario import draw_world, load_scenario
 from bwalloc.serve import ReplayClock, list_agents, load_bundle
-from bwalloc.serve import manifest as part
+from bwalloc.serve.bundles import manifest as part
 from bwalloc.sim import Episodes, Simulator
 from bwalloc.sim.telemetry import telemetry_of
 from bwalloc.tensors import tensors_from_bytes, tensors_to_bytes

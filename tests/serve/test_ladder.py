@@ -11,9 +11,9 @@ from wide import wide
 
 from bwalloc.allocate.limits import Limits
 from bwalloc.control import Order
-from bwalloc.serve.audit import read_audit
+from bwalloc.serve.books.audit import read_audit
+from bwalloc.serve.policy.runtime import Proposal
 from bwalloc.serve.reasons import REASONS, reason, word_of
-from bwalloc.serve.runtime import Proposal
 
 NETWORK = wide(24, 10)
 

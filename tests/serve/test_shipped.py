@@ -5,7 +5,7 @@ import pytest
 from bwalloc.bench.tasks import Setting, rule_of, run_allocator, scenario_of
 from bwalloc.scenario import load_scenario
 from bwalloc.serve import agents_for, list_agents, load_bundle
-from bwalloc.serve.golden import TOLERANCE, decide_plainly, difference, golden_decisions
+from bwalloc.serve.bundles.golden import TOLERANCE, decide_plainly, difference, golden_decisions
 
 AGENTS = list(list_agents())
 

@@ -10,10 +10,10 @@ from policies import manifest_of, parts_of, random_policy
 from bwalloc.errors import BundleError
 from bwalloc.scenario import load_scenario
 from bwalloc.serve import load_bundle, write_bundle
-from bwalloc.serve import manifest as part
-from bwalloc.serve.archive import SUFFIX, archive_parts
-from bwalloc.serve.parts import write_parts
-from bwalloc.serve.signature import sign
+from bwalloc.serve.bundles import manifest as part
+from bwalloc.serve.bundles.archive import SUFFIX, archive_parts
+from bwalloc.serve.bundles.parts import write_parts
+from bwalloc.serve.bundles.signature import sign
 
 NAMES = (*part.PARTS_OF_A_BUNDLE, part.MANIFEST, part.SIGNATURE)
 FORMS = {"folder": "agent", "file": f"agent{SUFFIX}"}

@@ -8,7 +8,7 @@ from wide import wide
 from bwalloc.control import Order, to_json
 from bwalloc.errors import LimitsError
 from bwalloc.serve import tenant_view
-from bwalloc.serve.runtime import Proposal
+from bwalloc.serve.policy.runtime import Proposal
 
 NETWORK = wide(12, 5)
 

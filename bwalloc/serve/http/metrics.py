@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from bwalloc.serve.status import DecisionTimes, Status
+    from bwalloc.serve.books.status import DecisionTimes, Status
 
 
 class Metrics:

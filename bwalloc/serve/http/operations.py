@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from bwalloc.errors import BundleError, nearest
-from bwalloc.serve.bundle import Bundle, load_bundle
+from bwalloc.serve.bundles.bundle import Bundle, load_bundle
 from bwalloc.serve.http.bodies import ONLY_JSON
 from bwalloc.serve.http.openapi import BODY, refusals
 from bwalloc.serve.http.problems import Problem

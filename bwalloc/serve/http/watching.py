@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request
 from pydantic import TypeAdapter
 from starlette.responses import JSONResponse, Response
 
+from bwalloc.serve.books.status import Status
 from bwalloc.serve.http.metrics import Metrics
 from bwalloc.serve.http.openapi import health_operation, metrics_operation, refusals
-from bwalloc.serve.status import Status
 
 if TYPE_CHECKING:
     from bwalloc.serve.http.server import Drain

@@ -8,8 +8,8 @@ import sidecars
 from prometheus_client.parser import text_string_to_metric_families
 
 from bwalloc.control import Telemetry, from_json
+from bwalloc.serve.books.status import DecisionTimes, Ladder, Shadow, Transition
 from bwalloc.serve.http.metrics import Metrics
-from bwalloc.serve.status import DecisionTimes, Ladder, Shadow, Transition
 
 LADDER = Ladder(
     source="static",

@@ -224,7 +224,7 @@ from datetime import UTC, datetime
 
 import sidecars
 from bwalloc.serve.http import Drain, Settings, create_app, listen, serve
-from bwalloc.serve.status import Waiting
+from bwalloc.serve.books.status import Waiting
 
 class Ordering:
     def __init__(self, inner):

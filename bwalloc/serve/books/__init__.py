@@ -1,0 +1,1 @@
+"""What is counted, reported and written down: status, counters, the audit log."""
