@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from bwalloc.allocate.neural import Architecture, Graph, act, embed, layer_shapes
+from bwalloc.allocate.neural import (
+    Architecture,
+    Graph,
+    act,
+    act_spans,
+    embed,
+    layer_shapes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +24,8 @@ if TYPE_CHECKING:
 
 FIRST = 0.01
 """Scale of the last layer at the start: actions begin close to 0, the base allocator."""
+SILENT = "span.out"
+"""The last layer of spans begins at 0: a tier is a step, which a small action may take."""
 
 
 class PolicyNetwork(nn.Module):
@@ -44,8 +53,15 @@ class PolicyNetwork(nn.Module):
 
     def forward(self, features: Mapping[str, torch.Tensor], graph: Graph) -> Any:
         """The action for features, (demands, 3 + tunnels, B)."""
+        return self.both(features, graph)[0]
+
+    def both(
+        self, features: Mapping[str, torch.Tensor], graph: Graph
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The action, and that about spans, (spans, 2, B), or None if it does not see them."""
         weights = self.weights
-        return act(weights, embed(weights, features, graph, self.architecture), graph)
+        embedding = embed(weights, features, graph, self.architecture)
+        return act(weights, embedding, graph), act_spans(weights, embedding)
 
 
 def drawn_layers(shapes: Mapping[str, tuple[int, int]], seed: int) -> nn.ParameterDict:
@@ -55,6 +71,7 @@ def drawn_layers(shapes: Mapping[str, tuple[int, int]], seed: int) -> nn.Paramet
     for name, (rows, columns) in shapes.items():
         reach = math.sqrt(3.0 / columns) * (FIRST if name.endswith(".out") else 1.0)
         weight = (2 * torch.rand(rows, columns, generator=generator) - 1) * reach
+        weight = weight * 0 if name == SILENT else weight
         layers[_key(f"{name}.weight")] = nn.Parameter(weight)
         layers[_key(f"{name}.bias")] = nn.Parameter(torch.zeros(rows))
     return layers

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from bwalloc.allocate.decision import INPUTS, OUTPUTS
+from bwalloc.allocate.decision import input_names, output_names
 from bwalloc.allocate.learned import Noting
 from bwalloc.learn.export.graph import DecisionGraph
+from bwalloc.observe import usual_day
 from bwalloc.scenario import draw_world
 from bwalloc.sim.play import play
 
@@ -26,7 +27,7 @@ def decisions_of(scenario: Scenario, policy: Policy, number: int) -> list[dict[s
     """Inputs of `number` decisions on validation episodes, spread evenly, with torch's outputs.
 
     Returns:
-        Arrays by the names of `INPUTS` and `OUTPUTS`, batches of one.
+        Arrays by the names of `input_names` and `output_names`, batches of one.
     """
     seen = _seen(scenario, policy)
     per_episode = scenario.timing.intervals
@@ -42,12 +43,15 @@ def decisions_of(scenario: Scenario, policy: Policy, number: int) -> list[dict[s
 
 
 def _seen(scenario: Scenario, policy: Policy) -> Iterator[dict[str, np.ndarray]]:
+    usual = usual_day(scenario)
     for seed in count():
-        rule = Noting(scenario.network, policy)
+        rule = Noting(scenario.network, policy, usual)
         play(scenario, rule, [draw_world(scenario, SPLIT, seed)])
         yield from rule.noted
 
 
 def _answered(graph: DecisionGraph, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    outputs = graph(*(torch.as_tensor(given[name]) for name in INPUTS))
-    return {name: value.numpy() for name, value in zip(OUTPUTS, outputs, strict=True)}
+    spans = graph.network.architecture.spans
+    outputs = graph(*(torch.as_tensor(given[name]) for name in input_names(spans=spans)))
+    names = output_names(spans=spans)
+    return {name: value.numpy() for name, value in zip(names, outputs, strict=True)}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from bwalloc.allocate.correction import Correction
-from bwalloc.allocate.decision import INPUTS, decided
+from bwalloc.allocate.decision import decided, input_names
 from bwalloc.learn.network import PolicyNetwork
 
 if TYPE_CHECKING:
     from bwalloc.allocate.learned import Policy
-    from bwalloc.arrays import Incidence
 
 
 class DenseIncidence:
@@ -48,7 +47,10 @@ class DenseIncidence:
 
 
 class DecisionGraph(nn.Module):
-    """`decided` for a policy; arguments and results are those of `INPUTS` and `OUTPUTS`, B = 1."""
+    """`decided` for a policy; arguments and results are its `input_names` and `output_names`.
+
+    Batches of one.
+    """
 
     def __init__(self, policy: Policy) -> None:
         """Take over the weights and the scales of the action."""
@@ -57,11 +59,15 @@ class DecisionGraph(nn.Module):
         self.network.load(policy.weights)
         self.correction = Correction(policy.tuned.get("action", {}))
 
-    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Decide."""
-        given: dict[str, Any] = dict(zip(INPUTS, inputs, strict=True))
-        paths = DenseIncidence(given["hops"], given["capacity_gbps"])
         network = self.network
+        spans = network.architecture.spans
+        given: dict[str, Any] = dict(zip(input_names(spans=spans), inputs, strict=True))
+        paths: Any = DenseIncidence(given["hops"], given["capacity_gbps"])
+        ordered: Any = None
+        if spans:
+            ordered = DenseIncidence(given["span_of_link"], given["spans"][0])
         return decided(
-            network.weights, network.architecture, self.correction, given, cast("Incidence", paths)
+            network.weights, network.architecture, self.correction, given, paths, ordered
         )

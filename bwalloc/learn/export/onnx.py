@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bwalloc.allocate.decision import INPUTS, OUTPUTS
+from bwalloc.allocate.decision import input_names, output_names
 from bwalloc.learn.export.graph import DecisionGraph
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 OPSET = 18
 DYNAMIC = {"want_gbps": (0,), "weight": (0,), "spare_weight": (0,), "capacity_gbps": (0,)} | {
-    "demands": (1,), "tunnels": (1,), "links": (1,), "globals": (), "split": (0, 1), "hops": (0, 1)
+    "demands": (1,), "tunnels": (1,), "links": (1,), "globals": (), "split": (0, 1), "hops": (0, 1),
+    "spans": (1,), "span_of_link": (0,),
 }  # fmt: skip
 """Axes of the inputs whose sizes are free."""
 REGISTRATION = "torch.onnx._internal.exporter._registration"
@@ -34,16 +35,18 @@ def onnx_of(policy: Policy, example: Mapping[str, np.ndarray]) -> bytes:
 
     Args:
         policy: weights, architecture and scales of the action.
-        example: one decision, arrays by the names of `INPUTS`, B = 1; its sizes do not matter.
+        example: one decision, arrays by the names of `input_names`, B = 1; its sizes do not matter.
     """
-    given = tuple(torch.as_tensor(example[name]) for name in INPUTS)
+    spans = policy.architecture.spans
+    inputs, outputs = input_names(spans=spans), output_names(spans=spans)
+    given = tuple(torch.as_tensor(example[name]) for name in inputs)
     auto = torch.export.Dim.AUTO  # pyright: ignore[reportPrivateImportUsage]
-    dynamic = tuple(dict.fromkeys(DYNAMIC[name], auto) for name in INPUTS)
+    dynamic = tuple(dict.fromkeys(DYNAMIC[name], auto) for name in inputs)
     with warnings.catch_warnings(), _torchvision_unmentioned():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         program = torch.onnx.export(
             DecisionGraph(policy).eval(), given, dynamo=True, opset_version=OPSET, verbose=False,
-            input_names=list(INPUTS), output_names=list(OUTPUTS), dynamic_shapes=(dynamic,),
+            input_names=list(inputs), output_names=list(outputs), dynamic_shapes=(dynamic,),
         )  # fmt: skip
     if program is None:
         msg = "torch.onnx.export gave no program"
