@@ -16,7 +16,7 @@ from bwalloc.scenario.economics import economics_of, variety_of, worth_of
 if TYPE_CHECKING:
     from bwalloc.network import Topology
     from bwalloc.scenario.expand import DemandRow, Stream
-    from bwalloc.scenario.schema import EnvFile
+    from bwalloc.scenario.schema import EnvFile, GroupSection
     from bwalloc.workloads import TrafficClass
 
 
@@ -28,8 +28,21 @@ def economics_by_row(env: EnvFile, rows: Sequence[DemandRow], where: str) -> lis
     for name, row in zip(names, rows, strict=True):
         said = env.classes.get(name)
         is_free = said is None or said.value_usd_per_gbit is None
-        found.append(worth_of(known[name], row.section) if is_free else known[name])
+        each = worth_of(known[name], row.section) if is_free else known[name]
+        group = group_of(env, row.name)
+        found.append(each if group is None else each.in_group(stall_usd_per_s(env.groups[group])))
     return found
+
+
+def group_of(env: EnvFile, demand: str) -> str | None:
+    """The group whose GPUs wait for a demand; None if none do."""
+    groups = (name for name, each in env.groups.items() if fnmatchcase(demand, each.members))
+    return next(groups, None)
+
+
+def stall_usd_per_s(group: GroupSection) -> float:
+    """What a group costs while it waits."""
+    return group.gpus * group.gpu_hour_usd / 3600.0
 
 
 def build_demands(

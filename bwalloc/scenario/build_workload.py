@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from bwalloc.errors import ScenarioError, WorkloadError
+from bwalloc.scenario.build_demands import group_of
 from bwalloc.scenario.build_specs import (
     Column,
     background_spec,
@@ -90,8 +90,7 @@ def _columns(
 
 def _job_of(env: EnvFile, name: str) -> str:
     """The job that a demand belongs to: its group, or else its section."""
-    groups = (group for group, each in env.groups.items() if fnmatchcase(name, each.members))
-    return next(groups, name.split("/")[0])
+    return group_of(env, name) or name.split("/")[0]
 
 
 def _offsets(topology: Topology) -> dict[str, float]:

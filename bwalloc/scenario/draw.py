@@ -12,7 +12,7 @@ from bwalloc.errors import ScenarioError, unknown_name
 from bwalloc.network.privacy import wire_factor
 from bwalloc.scenario.draw_jobs import draw_jobs
 from bwalloc.scenario.draw_orders import draw_fates
-from bwalloc.scenario.failures import draw_events
+from bwalloc.scenario.failures import draw_events, oftener
 from bwalloc.scenario.outages import Outages, capacities_under
 from bwalloc.scenario.scenario import SPLITS
 from bwalloc.scenario.trace import replay, replay_background, trace_of
@@ -110,7 +110,7 @@ def draw_from(
     start = drawn_h if start_h is None else start_h
     shift = shift or Shift("none")
     arrivals, jobs = _traffic(scenario, rng, start, shift, split)
-    capacity, outages = _capacities(scenario, rng["failures"], start, shift.capacity_factor)
+    capacity, outages = _capacities(scenario, rng["failures"], start, shift)
     return World(
         split=split,
         seed=seed,
@@ -124,14 +124,16 @@ def draw_from(
 
 
 def _capacities(
-    scenario: Scenario, rng: np.random.Generator, start_h: float, factor: float
+    scenario: Scenario, rng: np.random.Generator, start_h: float, shift: Shift
 ) -> tuple[np.ndarray, Outages | None]:
     """Capacity of each link by interval, and its outages where links fail."""
-    timing, nominal = scenario.timing, scenario.network.links.capacity_gbps * factor
+    timing = scenario.timing
+    nominal = scenario.network.links.capacity_gbps * shift.capacity_factor
     if scenario.failures is None:
         return np.tile(nominal, (timing.intervals, 1)), None
     length_s = timing.intervals * timing.interval_s
-    events = draw_events(scenario.failures, rng, length_s, start_h)
+    law = oftener(scenario.failures, shift.failure_factor)
+    events = draw_events(law, rng, length_s, start_h)
     return capacities_under(events, nominal, timing)
 
 
@@ -248,17 +250,23 @@ def _blocks(steps: int, columns: int) -> list[slice]:
 
 
 def _apply(shift: Shift, scenario: Scenario, gbit: np.ndarray, jobs: np.ndarray | None) -> None:
-    """Scale demand, silence a class, and add what encryption adds on the wire, in place."""
-    parts = [gbit] if jobs is None else [gbit, jobs.transpose(0, 2, 1)]
+    """Scale demand, silence a class, and add what encryption adds on the wire, in place.
+
+    Of jobs only cells that hold some are written: pages of zeros then take no memory.
+    """
     network = scenario.network
     wire = wire_factor(network.links, network.demands, network.tunnels).astype(np.float32)
-    for part in parts:
-        if (wire != 1.0).any():
-            part *= wire
-        if shift.demand_factor != 1.0:
-            part *= np.float32(shift.demand_factor)
-        if shift.absent_class is not None:
-            part[..., scenario.network.demands.rows_of(shift.absent_class)] = 0.0
+    factors = [wire, np.full_like(wire, shift.demand_factor)]
+    if shift.absent_class is not None:
+        factors.append(np.ones_like(wire))
+        factors[-1][network.demands.rows_of(shift.absent_class)] = 0.0
+    busy = None if jobs is None else np.nonzero(jobs)
+    for factor in factors:
+        if (factor == 1.0).all():
+            continue
+        gbit *= factor
+        if jobs is not None and busy is not None:
+            jobs[busy] *= factor[busy[1]]
 
 
 def train_worlds(scenario: Scenario, count: int | None = None) -> list[World]:

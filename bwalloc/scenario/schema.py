@@ -50,7 +50,9 @@ class ClassSection(Section):
 
     `value_usd_per_gbit` is one number, or one per piece of a concave ladder whose pieces end at
     the shares `value_until` of the work offered, the last at `inf`. With `value_at_gpu_hour_usd`,
-    value grows with the GPU price of the demand's service, and holds at that price.
+    value grows with the GPU price of the demand's service, and holds at that price. With
+    `value_at_stall_usd_per_s`, value and settlement grow with what the GPUs of the demand's group
+    cost while they wait, and hold at that cost.
     """
 
     deadline_s: Duration | None = None
@@ -58,6 +60,7 @@ class ClassSection(Section):
     value_usd_per_gbit: Annotated[list[NonNegative], BeforeValidator(_listed)] | None = None
     value_until: list[Annotated[float, Field(gt=0), NO_TEXT]] | None = None
     value_at_gpu_hour_usd: Positive | None = None
+    value_at_stall_usd_per_s: Annotated[Positive | None, LATER] = None
     expiry_usd_per_gbit: NonNegative | None = None
     late_usd_per_gbit_s: NonNegative | None = None
     settle_usd_per_gbit: NonNegative | None = None
@@ -85,6 +88,7 @@ class ShiftSection(Section):
     absent_class: str | None = None
     order_delay_factor: Annotated[NonNegative, LATER] = 1.0
     price_factor: Annotated[NonNegative, LATER] = 1.0
+    failure_factor: Annotated[Positive, LATER] = 1.0
 
 
 class RivalSection(Section):

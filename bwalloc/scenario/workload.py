@@ -57,6 +57,7 @@ class Shift:
     code_slow_sd: float | None = None
     order_delay_factor: float = 1.0
     price_factor: float = 1.0
+    failure_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

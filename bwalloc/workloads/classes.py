@@ -50,6 +50,8 @@ class TrafficClass:
         sources: Where each field of `ECONOMICS` comes from.
         value_at_gpu_hour_usd: GPU price in $/h at which the value holds, where it grows with that
             price; None where it does not.
+        value_at_stall_usd_per_s: Cost of the demand's group while it waits, in $/s, at which value
+            and settlement hold, where they grow with that cost; None where they do not.
     """
 
     id: str
@@ -65,6 +67,7 @@ class TrafficClass:
     borrow_weight: float
     sources: Mapping[str, str]
     value_at_gpu_hour_usd: float | None = None
+    value_at_stall_usd_per_s: float | None = None
 
     def value_at(self, gpu_hour_usd: float) -> tuple[float, ...]:
         """`value_usd_per_gbit` where a GPU costs `gpu_hour_usd` $/h."""
@@ -72,6 +75,18 @@ class TrafficClass:
             return self.value_usd_per_gbit
         factor = gpu_hour_usd / self.value_at_gpu_hour_usd
         return tuple(value * factor for value in self.value_usd_per_gbit)
+
+    def in_group(self, stall_usd_per_s: float) -> TrafficClass:
+        """The class where the GPUs that wait for it cost `stall_usd_per_s`."""
+        if self.value_at_stall_usd_per_s is None:
+            return self
+        factor = stall_usd_per_s / self.value_at_stall_usd_per_s
+        settle = self.settle_usd_per_gbit
+        return replace(
+            self,
+            value_usd_per_gbit=tuple(value * factor for value in self.value_usd_per_gbit),
+            settle_usd_per_gbit=None if settle is None else settle * factor,
+        )
 
 
 def traffic_class(class_id: str) -> TrafficClass:

@@ -5,9 +5,21 @@ import pytest
 
 from bwalloc.errors import ScenarioError
 from bwalloc.scenario import Timing, draw_world, load_scenario
-from bwalloc.scenario.failures import FailureLaw, OutageLaw, draw_events
+from bwalloc.scenario.catalogue import find
+from bwalloc.scenario.failures import (
+    FailureLaw,
+    OutageLaw,
+    build_failures,
+    draw_events,
+    oftener,
+)
 from bwalloc.scenario.outages import Event, capacities_under
-from bwalloc.scenario.schema_failures import CutSection, FlapSection
+from bwalloc.scenario.schema_failures import (
+    CutSection,
+    FailureSection,
+    FlapSection,
+    MaintenanceSection,
+)
 
 TIMING = Timing(4, 10.0, 10, 0)
 NOMINAL = np.array([8.0, 6.0])
@@ -112,6 +124,31 @@ def test_one_kind_of_failure_does_not_move_another():
     flaps = {(e.rows.tobytes(), e.start_s, e.end_s) for e in other}
     assert flaps
     assert flaps <= {(e.rows.tobytes(), e.start_s, e.end_s) for e in one}
+
+
+def test_out_of_distribution_links_may_fail_more_often(tmp_path):
+    text = find("tiny-edge").read_text()
+    path = tmp_path / "tiny-edge.toml"
+    shift = '\n[failures.flap]\nmean_up_h = 20.0\n[[ood]]\nname = "x"\nfailure_factor = 10.0\n'
+    path.write_text(text[: text.index("[[ood]]")] + shift)
+    scenario = load_scenario(path)
+    down = {
+        split: sum(
+            (world.capacity_gbps == 0).mean()
+            for world in (draw_world(scenario, split, seed) for seed in range(40))
+        )
+        for split in ("test", "ood")
+    }
+
+    assert 3 * down["test"] < down["ood"]
+
+
+def test_works_cannot_be_more_than_nightly():
+    section = FailureSection(maintenance=MaintenanceSection())
+    law = build_failures(section, load_scenario("tiny-edge").network.topology)
+
+    assert pytest.approx(2 * law.maintenance.per_night) == oftener(law, 2.0).maintenance.per_night
+    assert 1.0 == oftener(law, 1e6).maintenance.per_night
 
 
 def test_the_same_seed_fails_at_the_same_time():

@@ -87,6 +87,24 @@ def test_varieties_have_economics_of_their_own_in_the_file(tmp_path):
     assert {6.7e-3} == set(value[rows(scenario, "start")])
 
 
+def test_work_of_a_dear_group_may_be_worth_more(tmp_path):
+    """The group costs 0.356 USD a second: twice what the value is said to hold at."""
+    money = "value_usd_per_gbit = 0.01\nsettle_usd_per_gbit = 0.02\n"
+    classes = f"\n[classes.train_sync]\n{money}value_at_stall_usd_per_s = 0.1778\n"
+    scenario = training_scenario(tmp_path, text=TEXT + classes)
+    law, sync = scenario.network.law, rows(scenario, "sync-job")
+
+    assert [0.02] * 3 == pytest.approx(law.value_usd_per_gbit[sync, 0], rel=1e-3)
+    assert [0.04] * 3 == pytest.approx(law.settle_usd_per_gbit[sync], rel=1e-3)
+
+
+def test_a_value_that_follows_a_group_stays_as_it_is_said_where_there_is_none(tmp_path):
+    classes = "\n[classes.checkpoint]\nvalue_usd_per_gbit = 0.01\nvalue_at_stall_usd_per_s = 1.0\n"
+    scenario = training_scenario(tmp_path, text=TEXT + classes)
+
+    assert {0.01} == set(scenario.network.law.value_usd_per_gbit[rows(scenario, "save"), 0])
+
+
 def test_a_misspelt_variety_is_refused(tmp_path):
     path = training_file(tmp_path, TEXT + '\n[classes."checkpoint/restor"]\nbudget_ms = 1.0\n')
 
