@@ -131,7 +131,39 @@ def _work_worth(
     for row in map(int, np.flatnonzero((pieces.width > 0).any(1))):
         mine = units.demand == row
         rent += _sell_pieces(net[row], row, pieces, clock, (units.start[mine], refused[mine]))
-    return rent + _best_service(scenario, world, net, units, clock, refused)
+    late = scenario.network.law.late_usd_per_gbit_s
+    net -= late[:, None] * clock.waited_s[:-1]
+    waited = late[units.demand] * clock.waited_s[units.start]
+    is_alone = np.ones(len(units.gbit), bool)
+    room = room_gbit(world, scenario.timing)
+    for group in stalling_groups(scenario, world, units):
+        periods = BusyPeriods(group, units, clock, scenario.timing.substep_s)
+        slots = {
+            row: _slots(scenario, prices, net[row] + price[row], room, row, clock)
+            for row in map(int, np.unique(units.demand[group.units]))
+        }
+        rent += periods.best(slots, waited, refused)
+        is_alone[group.units] = False
+    return rent + _best_service(net, units, waited, refused, is_alone)
+
+
+def _slots(
+    scenario: Scenario,
+    prices: np.ndarray,
+    free: np.ndarray,
+    room: np.ndarray,
+    row: int,
+    clock: Clock,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a Gbit of a demand earns by tunnel and substep, and how many fit, if links were free."""
+    network = scenario.network
+    tunnels = np.flatnonzero(network.tunnels.exists[row])
+    pools = np.concatenate([prices, np.zeros_like(prices[:1])])
+    hops = network.pools().hops.reshape(network.n_demands, network.n_tunnels, -1)
+    links = np.concatenate([room, np.full_like(room[:1], np.inf)])
+    egress = network.tunnels.egress_usd_per_gbit[row, tunnels]
+    cost = pools[hops[row, tunnels]].sum(1) + egress[:, None] * clock.counted
+    return free - cost, links[network.tunnels.hops[row, tunnels]].min(1)
 
 
 def _sell_pieces(
@@ -177,31 +209,22 @@ def tunnel_price(scenario: Scenario, prices: np.ndarray, clock: Clock) -> np.nda
 
 
 def _best_service(
-    scenario: Scenario,
-    world: World,
     net: np.ndarray,
     units: Units,
-    clock: Clock,
+    waited: np.ndarray,
     refused: np.ndarray,
+    is_alone: np.ndarray,
 ) -> float:
-    """Every unit waits for the best substep of its window, or is refused; groups stall."""
-    late = scenario.network.law.late_usd_per_gbit_s
-    net = net - late[:, None] * clock.waited_s[:-1]
-    waited = late[units.demand] * clock.waited_s[units.start]
-    length, best = units.end - units.start, refused.copy()
-    gbit, stalling = units.gbit, 0.0
-    for group in stalling_groups(scenario, world, units):
-        periods = BusyPeriods(group, units, clock, scenario.timing.substep_s)
-        stalling += periods.best(net, waited, refused)
-        gbit = np.where(np.isin(np.arange(len(gbit)), group.units), 0.0, gbit)
+    """Every unit outside groups waits for the best substep of its window, or is refused."""
+    length, best = units.end - units.start, np.where(is_alone, refused, 0.0)
     for age in range(int(length[length < SHORT].max(initial=-1)) + 1):
-        rows = np.flatnonzero((length >= age) & (length < SHORT))
+        rows = np.flatnonzero((length >= age) & (length < SHORT) & is_alone)
         served = net[units.demand[rows], units.start[rows] + age] + waited[rows]
         best[rows] = np.maximum(best[rows], served)
-    for row in np.flatnonzero(length >= SHORT):
+    for row in np.flatnonzero((length >= SHORT) & is_alone):
         window = net[units.demand[row], units.start[row] : units.end[row] + 1]
         best[row] = max(best[row], window.max() + waited[row])
-    return float((best * gbit).sum()) + stalling
+    return float((best * units.gbit).sum())
 
 
 SHORT = 64

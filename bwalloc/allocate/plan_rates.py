@@ -11,6 +11,7 @@ from bwalloc.allocate.horizon import clock_of, refusal_usd_per_gbit, units_of
 from bwalloc.allocate.plan_model import ChunkPlan
 from bwalloc.allocate.stall_dual import stalling_groups
 from bwalloc.allocate.stall_plan import stall_chunks
+from bwalloc.allocate.stall_rates import stall_rates, stalling_members
 from bwalloc.scenario.outages import known_gbps
 
 if TYPE_CHECKING:
@@ -73,7 +74,11 @@ def plan_chunks(
 
 def planned_rates(scenario: Scenario, world: World, chunks: Chunks) -> np.ndarray:
     """Rates that let the network carry the plan, float32 (intervals, demands, tunnels)."""
-    rates = _guarantees(scenario, chunks.carried_gbit, chunks.meter_gbps)
+    members = stalling_members(scenario)
+    if members.size:
+        rates = stall_rates(scenario, world, chunks, members)
+    else:
+        rates = _guarantees(scenario, chunks.carried_gbit, chunks.meter_gbps)
     return _filled(scenario, rates, world)
 
 

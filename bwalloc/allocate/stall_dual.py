@@ -14,17 +14,19 @@ Ref: Bertsekas, Dynamic Programming and Optimal Control (2017), ch. 1.
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from bwalloc.allocate.stall_ends import IDLE_GBIT, Cuts, cuts_of
+from bwalloc.allocate.stall_ends import IDLE_GBIT, SLACK, Cuts, cuts_of
 
 if TYPE_CHECKING:
     from bwalloc.allocate.horizon import Clock, Units
     from bwalloc.scenario import Scenario, World
 
+Slotted: TypeAlias = dict[int, tuple[np.ndarray, np.ndarray]]
 HORIZON = 1000
 """Longest busy period, in substeps, whose end is looked for exactly."""
 
@@ -85,12 +87,17 @@ class BusyPeriods:
         self.stops = np.minimum(self.events + HORIZON, self.total)
         self.costs = self._costs()
 
-    def best(self, gain: np.ndarray, waited: np.ndarray, refused: np.ndarray) -> float:
+    def best(
+        self,
+        slots: dict[int, tuple[np.ndarray, np.ndarray]],
+        waited: np.ndarray,
+        refused: np.ndarray,
+    ) -> float:
         """Most that the group earns, stall included, USD.
 
         Args:
-            gain: of a Gbit of each demand served in each substep, less what waiting since the
-                begin of the episode costs, (demands, substeps).
+            slots: of each member, what a Gbit earns in each tunnel and substep, less what waiting
+                since the begin of the episode costs, and how many fit, each (tunnels, substeps).
             waited: what of that lies before each unit arrives, USD per Gbit, (units,).
             refused: what a Gbit of each unit brings if it is never served, (units,).
         """
@@ -100,8 +107,14 @@ class BusyPeriods:
             start, stop = int(self.events[event]), int(self.stops[event])
             whole[event] = whole[event + 1]
             for unit in self.group.units[self.group.first[event] : self.group.first[event + 1]]:
-                by_end, free = self._unit(
-                    unit, stop, gain, float(waited[unit]), float(refused[unit])
+                gain, room = slots[int(self.units.demand[unit])]
+                window = slice(start, int(self.units.end[unit]) + 1)
+                by_end, free = best_by_end(
+                    float(self.units.gbit[unit]),
+                    gain[:, window] + waited[unit],
+                    room[:, window],
+                    float(refused[unit]),
+                    stop - start,
                 )
                 served[start:stop] += by_end
                 whole[event] += free
@@ -111,20 +124,6 @@ class BusyPeriods:
             relaxed = whole[event] - whole[after] - endless + value[after]
             value[event] = max(ended.max(initial=-np.inf), relaxed)
         return float(value[0])
-
-    def _unit(
-        self, unit: int, stop: int, gain: np.ndarray, waited: float, refused: float
-    ) -> tuple[np.ndarray, float]:
-        """What a unit brings if its group is idle first at the end of each substep, and at most."""
-        start, end = int(self.units.start[unit]), int(self.units.end[unit])
-        gbit, row = float(self.units.gbit[unit]), int(self.units.demand[unit])
-        window = gain[row, start : end + 1] + waited
-        most = max(float(window.max()), refused)
-        best = np.full(stop - start, most)
-        first = np.maximum.accumulate(window[: stop - start])
-        best[: len(first)] = first
-        free = min(gbit, IDLE_GBIT)
-        return best * (gbit - free) + most * free, most * gbit
 
     def _costs(self) -> list[tuple[np.ndarray, float]]:
         """Cost of stall from each event by the substep in which the period ends; of no end."""
@@ -166,3 +165,45 @@ class BusyPeriods:
 
 MOST_SETS = 64
 """Arrivals that are looked at together for how early they can be done."""
+
+
+def best_by_end(
+    gbit: float, gain: np.ndarray, room: np.ndarray, refused: float, count: int
+) -> tuple[np.ndarray, float]:
+    """What `gbit` earn at most if all is served by the end of each of `count` substeps, and ever.
+
+    The dearest slots come first. Beyond the window of the work, refusal is a slot too.
+
+    Args:
+        gbit: how much.
+        gain: USD per Gbit in each slot of its window, (tunnels, substeps).
+        room: Gbit that fit into each slot, same shape.
+        refused: USD per Gbit that is never served.
+        count: how many ends.
+
+    Returns:
+        USD by end, -inf where the work does not fit, (count,), and USD without an end.
+    """
+    most = max(float(gain.max()), refused)
+    free = min(gbit, IDLE_GBIT + SLACK * gbit)
+    ahead = np.maximum.accumulate(gain.max(0)[::-1])[::-1]
+    by_end = np.full(count, -np.inf)
+    held, size, earned = list[tuple[float, float]](), 0.0, 0.0
+    window = min(count, gain.shape[1])
+    for end in range(window):
+        for each, fits in zip(gain[:, end].tolist(), room[:, end].tolist(), strict=True):
+            if fits > 0:
+                heapq.heappush(held, (each, fits))
+                size, earned = size + fits, earned + each * fits
+        while held and size - held[0][1] >= gbit:
+            each, fits = heapq.heappop(held)
+            size, earned = size - fits, earned - each * fits
+        worst = held[0][0] if held else most
+        if size >= gbit - free:
+            over = max(size - gbit, 0.0)
+            by_end[end] = earned - over * worst + free * (most - worst)
+            if size >= gbit and (end + 1 == window or ahead[end + 1] <= worst):
+                by_end[end:window] = by_end[end]
+                break
+    by_end[window:] = most * gbit
+    return by_end, most * gbit

@@ -1,0 +1,134 @@
+"""From a plan in which groups stall to rates by interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bwalloc.scenario.outages import known_gbps
+
+if TYPE_CHECKING:
+    from bwalloc.allocate.plan_rates import Chunks
+    from bwalloc.network import Network
+    from bwalloc.scenario import Scenario, World
+
+SHRINK = 1.0 - 1e-6
+CARE = 2
+"""Intervals after the last one in which a member is planned to send, in which it still may."""
+
+
+def stall_rates(
+    scenario: Scenario, world: World, chunks: Chunks, members: np.ndarray
+) -> np.ndarray:
+    """Rates of every interval, float64 (flat tunnels, intervals), that fit what is known.
+
+    Members of groups are guaranteed their highest planned substep, all others the mean that is
+    planned. What is left goes to members that send or have just sent, since what a plan in cells of
+    time misses would stall their group for long; where links lend, that comes before the rest of
+    the demands, as they lose nothing by it.
+
+    Args:
+        scenario: the environment.
+        world: the episode.
+        chunks: the plan.
+        members: demands of groups that stall at a cost, those of the dearest group first.
+    """
+    network, timing = scenario.network, scenario.timing
+    tunnels = network.n_tunnels
+    by_substep = chunks.carried_gbit.reshape(-1, timing.intervals, timing.substeps)
+    by_substep = np.where(by_substep > TINY, by_substep, 0.0) / timing.substep_s
+    room = _Room(scenario, world)
+    rates, mean = np.zeros(by_substep.shape[:2]), by_substep.mean(2)
+    peak = _in_meters(scenario, by_substep.max(2), chunks.meter_gbps)
+    care = room.left[network.flat_hops].min(1) * _recent(by_substep, tunnels)
+    lent = _is_lent(network)[:, None]
+    by_group = [
+        members[network.groups.member[members] == group] for group in _groups(network, members)
+    ]
+    dear, cheap = _others(scenario, members)
+    turns = [(dear, mean), (members, mean)]
+    turns += [(rows, peak) for rows in by_group] + [(rows, care * lent) for rows in by_group]
+    turns += [(cheap, mean)] + [(rows, care) for rows in by_group]
+    for rows, asked in turns:
+        flat = (rows[:, None] * tunnels + np.arange(tunnels)).ravel()
+        rates[flat] += room.take(flat, np.maximum(asked[flat] - rates[flat], 0.0))
+    return rates
+
+
+def _groups(network: Network, members: np.ndarray) -> list[int]:
+    """Groups of members, in their order."""
+    return list(dict.fromkeys(network.groups.member[members].tolist()))
+
+
+def _others(scenario: Scenario, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Demands in no such group: those worth more per Gbit than any member's, and the rest."""
+    law = scenario.network.law
+    worth = law.value_usd_per_gbit[:, 0] + law.expiry_usd_per_gbit
+    others = np.setdiff1d(np.arange(len(worth)), members)
+    dear = worth[others] > worth[members].max(initial=0.0)
+    return others[dear], others[~dear]
+
+
+def _recent(by_substep: np.ndarray, tunnels: int) -> np.ndarray:
+    """Whether a demand is planned to send in an interval or has just been, by flat tunnel."""
+    sends = by_substep.any(2).reshape(-1, tunnels, by_substep.shape[1]).any(1)
+    padded = np.pad(sends, ((0, 0), (CARE, 0)))
+    recent = np.lib.stride_tricks.sliding_window_view(padded, CARE + 1, 1).any(2)
+    return np.repeat(recent, tunnels, 0)
+
+
+def _is_lent(network: Network) -> np.ndarray:
+    """Flat tunnels all of whose links lend what is not used."""
+    conserves = np.append(network.links.is_work_conserving, True)
+    return np.asarray(conserves[network.flat_hops].all(1))
+
+
+def _in_meters(scenario: Scenario, rates: np.ndarray, meters: np.ndarray) -> np.ndarray:
+    """Rates that are no more together than what each meter is planned to have."""
+    pools = scenario.network.pools()
+    for meter in np.flatnonzero(~pools.is_shared):
+        rows = np.flatnonzero((pools.hops == meter).any(1))
+        total = np.maximum(rates[rows].sum(0), TINY)
+        rates[rows] *= np.minimum(meters[meter] / total, 1.0)
+    return rates
+
+
+def stalling_members(scenario: Scenario) -> np.ndarray:
+    """Demands of groups that stall at a cost, those of the dearest group first."""
+    groups = scenario.network.groups
+    usd_per_s = np.append(groups.usd_per_s, 0.0)[groups.member]
+    rank = np.argsort(-usd_per_s, kind="stable")
+    return rank[usd_per_s[rank] > 0]
+
+
+class _Room:
+    """What links have left, by interval."""
+
+    def __init__(self, scenario: Scenario, world: World) -> None:
+        network = scenario.network
+        self.hops, links = network.flat_hops, network.n_links
+        self.exists = network.tunnels.exists.ravel()
+        self.left = np.full((links + 1, scenario.timing.intervals), np.inf)
+        self.left[:links] = known_gbps(world).astype(np.float64).T * SHRINK
+
+    def take(self, flat: np.ndarray, asked_gbps: np.ndarray) -> np.ndarray:
+        """As much of some rates as fits, cut in proportion, (flat tunnels, intervals)."""
+        given = np.zeros_like(asked_gbps)
+        hops = self.hops[flat]
+        for _ in range(ROUNDS):
+            missing = (asked_gbps - given) * self.exists[flat, None]
+            load = np.zeros_like(self.left)
+            for hop in range(hops.shape[1]):
+                np.add.at(load, hops[:, hop], missing)
+            fit = np.clip(self.left / np.maximum(load, TINY), 0.0, 1.0)
+            more = missing * fit[hops].min(1)
+            given += more
+            for hop in range(hops.shape[1]):
+                np.subtract.at(self.left, hops[:, hop], more)
+            np.maximum(self.left, 0.0, out=self.left)
+        return given
+
+
+TINY = 1e-9
+ROUNDS = 2
