@@ -260,13 +260,14 @@ def _apply(shift: Shift, scenario: Scenario, gbit: np.ndarray, jobs: np.ndarray 
     if shift.absent_class is not None:
         factors.append(np.ones_like(wire))
         factors[-1][network.demands.rows_of(shift.absent_class)] = 0.0
-    busy = None if jobs is None else np.nonzero(jobs)
     for factor in factors:
-        if (factor == 1.0).all():
+        rows = np.flatnonzero(factor != 1.0)
+        if not len(rows):
             continue
         gbit *= factor
-        if jobs is not None and busy is not None:
-            jobs[busy] *= factor[busy[1]]
+        if jobs is not None:
+            interval, place, slot = np.nonzero(jobs[:, rows])
+            jobs[interval, rows[place], slot] *= factor[rows[place]]
 
 
 def train_worlds(scenario: Scenario, count: int | None = None) -> list[World]:
