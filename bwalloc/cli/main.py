@@ -25,6 +25,7 @@ app = App(
 HELP = {
     "envs": "List the environments of the catalogue, or show one.",
     "compare": "Compare allocators on the same episodes, beside the references and a proven bound.",
+    "plan": "Price every link, advise the upgrade that pays back first, and try it.",
     "record": "Record episodes of an environment as a Minari dataset for offline learning.",
     "train": "Train a policy; the same command goes on with a run that was stopped.",
     "export": "Export the best policy of a run, measure it on the test split, and write its card.",

@@ -59,11 +59,12 @@ def override(
     written: set[str] = set()
     for key, value in overrides.items():
         for full in _targets(key, known, where):
-            _write(tree, full.split("."), value)
+            _write(tree, _path(full), value)
             written.add(full)
     return tree, written
 
 
+SPANS = "network.capacity_gbps."
 FREE = (
     "allocators.",
     "action.",
@@ -71,7 +72,7 @@ FREE = (
     "tunnels.explicit.",
     "failures.",
     "offers.",
-    "network.capacity_gbps.",
+    SPANS,
 )
 """Tables that take names which the file does not hold yet."""
 
@@ -80,6 +81,13 @@ def _targets(key: str, known: list[str], where: str) -> list[str]:
     if key.startswith(FREE) and key not in known and "*" not in key:
         return [key]
     return resolve(key, known, where)
+
+
+def _path(full: str) -> list[str]:
+    """The steps of a key; what names a span is one step, whatever dots it has."""
+    if full.startswith(SPANS):
+        return [*SPANS.split(".")[:-1], full.removeprefix(SPANS)]
+    return full.split(".")
 
 
 def _write(tree: dict[str, Any], path: list[str], value: Any) -> None:

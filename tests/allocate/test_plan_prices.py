@@ -46,7 +46,7 @@ def test_the_shadow_price_predicts_what_one_percent_more_or_less_changes(env, se
 
 
 def test_a_link_that_is_never_full_is_worth_nothing():
-    scenario, found = valued("tiny-edge", 0, **{"hub--cloud": 500.0})
+    _, found = valued("tiny-edge", 0, **{"hub--cloud": 500.0})
 
     assert np.abs(found.usd_per_gbps_h).max() == pytest.approx(0.0, abs=1e-9)
 

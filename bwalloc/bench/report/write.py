@@ -40,19 +40,19 @@ def write_report(path: Path | str, report: Report) -> Path:
 
 def render_report(report: Report) -> str:
     """The page as text: one file, no script, no request."""
-    shown = [_shown(env) for env in report.environments]
+    drawn = [shown(env) for env in report.environments]
     names = dict.fromkeys(row.name for env in report.environments for row in env.ranked)
-    template = _templates().get_template("report.html.j2")
+    template = templates().get_template("report.html.j2")
     return template.render(
         report=report,
-        environments=shown,
+        environments=drawn,
         allocators=allocators_explained(names),
         words=words(report.environments),
         money_terms=TERMS,
     )
 
 
-def _shown(env: EnvReport) -> dict[str, Any]:
+def shown(env: EnvReport) -> dict[str, Any]:
     """An environment and everything that is drawn of it."""
     money = money_chart(env)
     return {
@@ -65,9 +65,10 @@ def _shown(env: EnvReport) -> dict[str, Any]:
     }
 
 
-def _templates() -> Environment:
+def templates() -> Environment:
+    """The templates of the pages, with the filters they use."""
     loader = FileSystemLoader(TEMPLATES)
-    templates = Environment(
+    made = Environment(
         loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
@@ -83,5 +84,5 @@ def _templates() -> Environment:
         "fixed": figures.amount_fixed,
         "summary": summary_of,
     }
-    templates.filters.update(filters)
-    return templates
+    made.filters.update(filters)
+    return made
