@@ -41,7 +41,8 @@ def stall_rates(
     room = _Room(scenario, world)
     rates, mean = np.zeros(by_substep.shape[:2]), by_substep.mean(2)
     peak = _in_meters(scenario, by_substep.max(2), chunks.meter_gbps)
-    care = room.left[network.flat_hops].min(1) * _recent(by_substep, tunnels)
+    widest = np.where(room.exists[:, None], room.left[network.flat_hops].min(1), 0.0)
+    care = widest * _recent(by_substep, tunnels)
     lent = _is_lent(network)[:, None]
     by_group = [
         members[network.groups.member[members] == group] for group in _groups(network, members)

@@ -8,7 +8,7 @@ import numpy as np
 from builders import failing, outage, random_world, star
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from training_env import training_scenario
+from training_env import TEXT, training_scenario
 
 from bwalloc.allocate import CLASSICAL, make_rule
 from bwalloc.allocate.bound import bound_usd_per_h
@@ -154,3 +154,19 @@ def test_where_training_stalls_the_plan_earns_most(tmp_path):
     for name in CLASSICAL:
         rule = make_rule(name, scenario.network, history, scenario.tuned)
         assert np.mean([money(scenario, rule, world) for world in worlds]) < np.mean(earned), name
+
+
+def test_a_plan_for_stalling_groups_leaves_tunnels_that_do_not_exist_empty(tmp_path):
+    """A second way between two of the sites: the others still have one tunnel."""
+    span = (
+        'e = { group = "leased", ends = ["gpu-1", "gpu-2"], capacity_gbps = 9.0, delay_ms = 5.0 }'
+    )
+    text = TEXT.replace("per_demand = 1", "per_demand = 2")
+    text = text.replace("[tunnels]", f"{span}\n\n[tunnels]")
+    scenario = training_scenario(tmp_path, {"time.intervals": 40}, text)
+    exists = scenario.network.tunnels.exists
+    rates = plan_episode(scenario, draw_world(scenario, "test", 0)).rates_gbps
+
+    assert not exists.all()
+    assert (rates[:, ~exists] == 0).all()
+    assert np.isfinite(rates).all()
