@@ -10,7 +10,7 @@ import numpy as np
 from bwalloc.scenario.outages import room_gbit
 
 if TYPE_CHECKING:
-    from jaxtyping import Int
+    from jaxtyping import Float, Int
 
     from bwalloc.allocate.horizon import Units
     from bwalloc.allocate.stall_dual import Stalling
@@ -46,7 +46,41 @@ class Cells:
         return np.searchsorted(self.edges, substep, side="right") - 1
 
 
-def cells_of(scenario: Scenario, world: World, units: Units, groups: list[Stalling]) -> Cells:
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """How long a group that has the network to itself is busy, by arrival, in substeps.
+
+    Attributes:
+        start: when the busy period of each arrival began, (events,).
+        end: when it ends if nothing more arrives, (events,).
+    """
+
+    start: Int[np.ndarray, " events"]
+    end: Float[np.ndarray, " events"]
+
+
+def rounds_of(group: Stalling, units: Units, total: int) -> Rounds:
+    """The busy periods of a group if nobody else sends; work that finds it busy joins it."""
+    demands = group.cuts.load.shape[1]
+    start, end = np.array(group.events), np.zeros(len(group.events))
+    merged = list[tuple[int, np.ndarray]]()
+    for event, now in enumerate(map(int, group.events)):
+        mine = group.units[group.first[event] : group.first[event + 1]]
+        gbit = np.bincount(units.demand[mine], units.gbit[mine], demands)
+        if event and end[event - 1] > now:
+            start[event] = start[event - 1]
+            merged = [(since, held + gbit) for since, held in merged[-MOST_MERGED:]]
+        else:
+            merged = []
+        merged.append((now, gbit))
+        ends = [float(group.cuts.ends(since, held[None])[0]) for since, held in merged]
+        end[event] = min(max(ends), total)
+    return Rounds(start, end)
+
+
+def cells_of(
+    scenario: Scenario, world: World, groups: list[Stalling], rounds: list[Rounds]
+) -> Cells:
     """Cut an episode into cells."""
     timing = scenario.timing
     total = timing.intervals * timing.substeps
@@ -55,9 +89,9 @@ def cells_of(scenario: Scenario, world: World, units: Units, groups: list[Stalli
         np.arange(0, total + 1, timing.substeps),
         np.flatnonzero((np.diff(room, axis=1) != 0).any(0)) + 1,
     ]
-    for group in groups:
-        for event, start in enumerate(map(int, group.events)):
-            shortest = max(int(np.ceil(_shortest(group, units, event))), 1)
+    for group, each in zip(groups, rounds, strict=True):
+        for start, end in zip(group.events.tolist(), each.end.tolist(), strict=True):
+            shortest = max(int(np.ceil(end - start)), 1)
             step = -(-shortest // PARTS)
             reach = FOLLOWED * (shortest + group.grace_s / timing.substep_s)
             edges.append(np.arange(start, min(start + int(reach) + 2, total), step))
@@ -66,11 +100,5 @@ def cells_of(scenario: Scenario, world: World, units: Units, groups: list[Stalli
     return Cells(merged, interval, np.searchsorted(interval, np.arange(timing.intervals + 1)))
 
 
-def _shortest(group: Stalling, units: Units, event: int) -> float:
-    """Substeps that the work of an event takes at least; 0 where the episode is too short."""
-    mine = group.units[group.first[event] : group.first[event + 1]]
-    demands = group.cuts.load.shape[1]
-    gbit = np.bincount(units.demand[mine], units.gbit[mine], demands)
-    start = int(group.events[event])
-    took = float(group.cuts.ends(start, gbit[None])[0]) - start
-    return took if np.isfinite(took) else 0.0
+MOST_MERGED = 16
+"""Arrivals of a busy period that are looked at for when it ends."""

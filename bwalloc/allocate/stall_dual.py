@@ -41,6 +41,7 @@ class Stalling:
         units: rows of `Units`, by start.
         events: substeps in which work arrives.
         first: first of the sorted units of each event, and the end of the last.
+        usual_gbit: largest single arrival of each demand, (demands,).
         cuts: how early work can be done.
     """
 
@@ -49,6 +50,7 @@ class Stalling:
     units: np.ndarray
     events: np.ndarray
     first: np.ndarray
+    usual_gbit: np.ndarray
     cuts: Cuts
 
 
@@ -62,6 +64,8 @@ def stalling_groups(scenario: Scenario, world: World, units: Units) -> list[Stal
             mine = mine[np.argsort(units.start[mine], kind="stable")]
             events, first = np.unique(units.start[mine], return_index=True)
             rows = np.flatnonzero(groups.member == group)
+            usual = np.zeros(scenario.network.n_demands)
+            np.maximum.at(usual, units.demand[mine], units.gbit[mine])
             found.append(
                 Stalling(
                     float(usd_per_s),
@@ -69,6 +73,7 @@ def stalling_groups(scenario: Scenario, world: World, units: Units) -> list[Stal
                     mine,
                     events,
                     np.append(first, len(mine)),
+                    usual,
                     cuts_of(scenario, world, units, rows),
                 )
             )

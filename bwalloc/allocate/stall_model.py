@@ -1,10 +1,10 @@
 """The LP of some intervals in which groups stall, in cells of time.
 
-Members of groups hold work by cell. A group pays for the largest share of its work, over its
-members, that is left at the end of a cell: the mean busy time, which orders rounds by what they
-cost over how long they take, as Smith's rule does, and whose prices are those of the best order
-wherever that rule is best (Goemans et al., SIAM J. Discrete Math. 15 (2002) 165-192; for coflows:
-Chowdhury et al., SIGCOMM 2014). All other work is carried evenly over an interval.
+Members of groups hold work by cell. A group pays for how long what they hold takes at least, by its
+members and its narrowest cuts, over the length of its busy period: the mean busy time, which orders
+rounds by what they cost over how long they take, as Smith's rule does, and whose prices are those
+of the best order wherever that rule is best (Goemans et al., SIAM J. Discrete Math. 15 (2002)
+165-192; for coflows: Chowdhury et al., SIGCOMM 2014).
 """
 
 from __future__ import annotations
@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """Work outside groups, gathered by demand and window: intervals, both ends included."""
+    """Work outside groups, gathered by demand and window: cells, both ends included.
+
+    `arrived` is the mean of the substeps in which it arrived.
+    """
 
     demand: np.ndarray
     start: np.ndarray
     end: np.ndarray
     gbit: np.ndarray
     refusal: np.ndarray
+    arrived: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +43,23 @@ class Members:
 
     Attributes:
         demand: row of each member.
-        group: place of its group in `usd_per_s` and `grace`.
+        group: place of its group in `usd_per_s`.
         arriving: Gbit by member and cell, (members, cells).
-        whole: Gbit of a usual round, (members,).
-        since: cells since the group last got work, in substeps at their end, (groups, cells).
-        usd_per_s: of each group.
+        usd_per_s: what a group costs while it is busy; 0 where its grace goes on, (groups, cells).
+        seconds: time that a Gbit held by each member takes, by what limits a group,
+            (limits, members).
+        limited: group of each limit, (limits,).
+        length_s: length of the busy period of each group, (groups, cells).
         last_usd: what a Gbit that is left at the end of the LP will still cost, (members,).
     """
 
     demand: np.ndarray
     group: np.ndarray
     arriving: np.ndarray
-    whole: np.ndarray
-    weight: np.ndarray
+    usd_per_s: np.ndarray
+    seconds: np.ndarray
+    limited: np.ndarray
+    length_s: np.ndarray
     last_usd: np.ndarray
 
 
@@ -185,7 +193,7 @@ class StallModel:
         n_cells, demand = len(self.cells), members.demand[rows]
         counted = self.setting.clock.counted[self.setting.cells.edges[self.cells]]
         seconds = self.length * self.timing.substep_s * counted
-        usd = members.weight[:, self.cells] * seconds * self.scale
+        usd = members.usd_per_s[:, self.cells] * seconds * self.scale
         worst = self.model.add_columns((usd + TIE_BREAK).ravel()).reshape(usd.shape)
         cost = np.full((len(rows), n_cells), TIE_BREAK)
         cost[:, -1] = members.last_usd[rows] * self.scale
@@ -195,10 +203,14 @@ class StallModel:
         balance = self.model.add_rows(arrived.ravel(), arrived.ravel()).reshape(arrived.shape)
         self.model.add_entries(balance.ravel(), left.ravel(), 1.0)
         self.model.add_entries(balance[:, 1:].ravel(), left[:, :-1].ravel(), -1.0)
-        share = self.model.add_rows(np.zeros(left.size)).reshape(left.shape)
-        size = np.repeat(1.0 / members.whole[rows], n_cells)
-        self.model.add_entries(share.ravel(), left.ravel(), size)
-        self.model.add_entries(share.ravel(), worst[members.group[rows]].ravel(), -1.0)
+        slow = members.seconds[:, rows]
+        for limit in np.flatnonzero(slow.any(1)):
+            group = members.limited[limit]
+            share = self.model.add_rows(np.zeros(n_cells))
+            for place in np.flatnonzero(slow[limit]):
+                size = slow[limit, place] / members.length_s[group, self.cells]
+                self.model.add_entries(share, left[place], size)
+            self.model.add_entries(share, worst[group], -1.0)
         self.left, self.flows = left, list[tuple[np.ndarray, np.ndarray]]()
         tunnels = self.network.tunnels
         for place, tunnel in zip(*np.nonzero(tunnels.exists[demand]), strict=True):
@@ -217,73 +229,56 @@ class StallModel:
         return hops[hops < len(self.pools.link)]
 
     def _jobs(self, jobs: Jobs) -> None:
-        """What other work is served in each interval of its window, by tunnel."""
-        first, last = self.window
-        law, tunnels = self.network.law, self.network.tunnels
-        start, end = np.maximum(jobs.start, first), np.minimum(jobs.end, last - 1)
+        """What other work is served in each cell of its window, by tunnel."""
+        first, last = int(self.cells[0]), int(self.cells[-1])
+        law, tunnels, cells = self.network.law, self.network.tunnels, self.setting.cells
+        start, end = np.maximum(jobs.start, first), np.minimum(jobs.end, last)
         unit_rows = self.model.add_rows(jobs.gbit)
         self.jobs = list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]()
         for age in range(int((end - start).max(initial=-1)) + 1):
             mine = np.flatnonzero(end - start >= age)
-            demand, interval = jobs.demand[mine], start[mine] + age
-            counted = interval >= self.timing.warmup_intervals
-            late = law.late_usd_per_gbit_s[demand] * (interval - jobs.start[mine])
-            gain = self.setting.pieces.endless[demand] * counted + jobs.refusal[mine]
-            gain = gain - late * self.timing.interval_s
+            demand, cell = jobs.demand[mine], start[mine] + age
+            counted = self.setting.clock.counted[cells.edges[cell]]
+            waited = np.maximum(cells.edges[cell] - jobs.arrived[mine], 0.0) * counted
+            late = law.late_usd_per_gbit_s[demand] * waited * self.timing.substep_s
+            gain = self.setting.pieces.endless[demand] * counted + jobs.refusal[mine] - late
             for tunnel in range(self.network.n_tunnels):
                 here = np.flatnonzero(tunnels.exists[demand, tunnel])
                 egress = tunnels.egress_usd_per_gbit[demand[here], tunnel] * counted[here]
-                columns = self.model.add_columns(
-                    (egress - gain[here]) * self.scale + TIE_BREAK * age
-                )
+                cost = (egress - gain[here]) * self.scale + TIE_BREAK * age
+                columns = self.model.add_columns(cost)
                 self.model.add_entries(unit_rows[mine[here]], columns, 1.0)
                 flat = demand[here] * self.network.n_tunnels + tunnel
-                self.jobs.append((flat, interval[here] - first, columns, mine[here]))
-        self._load(self.jobs)
+                self.jobs.append((flat, cell[here] - first, columns, mine[here]))
+                self._load(flat, cell[here] - first, columns)
 
-    def _load(self, jobs: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]) -> None:
-        """The links under work that is carried evenly over an interval."""
-        if not jobs:
-            return
-        flat, interval, columns = (np.concatenate([job[axis] for job in jobs]) for axis in range(3))
-        share = self.length / self.timing.substeps
-        bounds = np.searchsorted(self.interval, np.arange(int(self.interval[-1]) + 2))
+    def _load(self, flat: np.ndarray, cell: np.ndarray, columns: np.ndarray) -> None:
+        """The links under work."""
         for hop in range(self.pools.hops.shape[1]):
             pool = self.pools.hops[flat, hop]
             real = pool < len(self.pools.link)
-            cold = real.copy()
-            cold[real] = ~self.hot[pool[real]]
-            at = self.row[pool[cold], bounds[interval[cold]]]
-            self.model.add_entries(self.rows[at], columns[cold], 1.0)
-            rest = np.flatnonzero(real & ~cold)
-            count = bounds[interval[rest] + 1] - bounds[interval[rest]]
-            each = np.repeat(rest, count)
-            cell = np.repeat(bounds[interval[rest]], count) + _counted(count)
-            self.model.add_entries(
-                self.rows[self.row[pool[each], cell]], columns[each], share[cell]
-            )
+            at = self.rows[self.row[pool[real], cell[real]]]
+            self.model.add_entries(at, columns[real], 1.0)
 
     def _pieces(self, jobs: Jobs) -> None:
-        """Dear pieces: at most their room by interval, together at most what is served in it."""
-        pieces, first = self.setting.pieces, self.window[0]
+        """Dear pieces: at most their room by cell, together at most what is served in it."""
+        pieces = self.setting.pieces
         bent = np.unique(jobs.demand[(pieces.width[jobs.demand] > 0).any(1)])
         if not bent.size or not self.jobs:
             return
-        intervals = np.arange(*self.window)
-        rows = np.full((self.network.n_demands, len(intervals)), -1)
-        rows[bent] = self.model.add_rows(np.zeros(len(bent) * len(intervals))).reshape(
-            len(bent), -1
-        )
-        counted = intervals >= self.timing.warmup_intervals
-        offered = self.setting.offered_gbit[bent][:, first : self.window[1]]
+        shape = len(bent), len(self.cells)
+        rows = np.full((self.network.n_demands, len(self.cells)), -1)
+        rows[bent] = self.model.add_rows(np.zeros(shape[0] * shape[1])).reshape(shape)
+        counted = self.setting.clock.counted[self.setting.cells.edges[self.cells]]
+        offered = self.setting.offered_gbit[bent][:, self.cells]
         for piece in range(pieces.width.shape[1]):
             extra = pieces.extra[bent, piece][:, None] * counted * self.scale
             room = pieces.width[bent, piece][:, None] * offered
             sold = room > 0
             columns = self.model.add_columns(-extra[sold], room[sold])
             self.model.add_entries(rows[bent][sold], columns, 1.0)
-        for flat, interval, columns, _ in self.jobs:
-            row = rows[flat // self.network.n_tunnels, interval]
+        for flat, cell, columns, _ in self.jobs:
+            row = rows[flat // self.network.n_tunnels, cell]
             self.model.add_entries(row[row >= 0], columns[row >= 0], -1.0)
 
     def _read(self, values: np.ndarray, prices: np.ndarray) -> None:
@@ -296,21 +291,11 @@ class StallModel:
         self.sent = np.zeros((len(self.pools.hops), n_cells))
         for flat, columns in self.flows:
             self.sent[flat[0]] += values[columns]
-        share = self.length / self.timing.substeps
-        self.served = list[tuple[np.ndarray, np.ndarray, np.ndarray]]()
-        for flat, interval, columns, unit in self.jobs:
-            even = np.zeros((len(self.pools.hops), self.window[1] - self.window[0]))
-            np.add.at(even, (flat, interval), values[columns])
-            self.sent += even[:, self.interval] * share
-            self.served.append((unit, interval, values[columns]))
+        for flat, cell, columns, _ in self.jobs:
+            np.add.at(self.sent, (flat, cell), values[columns])
+        self.served = [(unit, cell, values[columns]) for _, cell, columns, unit in self.jobs]
         self.meter_gbps = np.full((len(self.pools.link), self.window[1] - self.window[0]), np.inf)
         self.meter_gbps[self.metered] = values[self.rates]
-
-
-def _counted(count: np.ndarray) -> np.ndarray:
-    """0, 1, ... up to each count, one after another."""
-    ends = np.cumsum(count)
-    return np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - count, count)
 
 
 TIE_BREAK = 1e-9

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.allocate.horizon import pieces_of
-from bwalloc.allocate.stall_cells import cells_of
+from bwalloc.allocate.plan_model import TINY_GBIT
+from bwalloc.allocate.stall_cells import Rounds, cells_of, rounds_of
 from bwalloc.allocate.stall_model import Jobs, Members, Setting, StallModel
 from bwalloc.scenario.outages import room_gbit
 
@@ -52,15 +53,18 @@ def stall_chunks(
         grace: whether work within the grace of its group is left uncharged.
     """
     timing = scenario.timing
-    cells = cells_of(scenario, world, units, groups)
-    setting = _setting(scenario, world, units, clock, cells, groups, elastic, grace)
-    jobs = _jobs(scenario, units, refusal, setting.members)
+    total = timing.intervals * timing.substeps
+    rounds = [rounds_of(group, units, total) for group in groups]
+    cells = cells_of(scenario, world, groups, rounds)
+    members = _members(scenario, units, cells, groups, rounds, grace)
+    setting = _setting(scenario, world, units, clock, cells, members, elastic)
+    jobs = _jobs(units, refusal, setting)
     held = np.zeros(len(setting.members.demand))
     parts, used = list[tuple[np.ndarray, np.ndarray, np.ndarray]](), _Left(jobs)
     for first in range(0, timing.intervals, USED):
         stop = min(first + USED, timing.intervals)
         last = min(stop + AHEAD, timing.intervals)
-        inside, rows = used.between(first, last)
+        inside, rows = used.between(int(cells.first[first]), int(cells.first[last]))
         model = StallModel(setting, inside, held, (first, last))
         count = int(cells.first[stop] - cells.first[first])
         repeats = cells.length[cells.first[first] : cells.first[stop]]
@@ -73,7 +77,7 @@ def stall_chunks(
             )
         )
         held = model.held[:, count - 1]
-        used.take(model, rows, stop - first)
+        used.take(model, rows, count)
     prices, carried, meters = (
         np.concatenate([part[axis] for part in parts], -1) for axis in range(3)
     )
@@ -88,18 +92,16 @@ class _Left:
         self.jobs, self.gbit = jobs, jobs.gbit.copy()
 
     def between(self, first: int, last: int) -> tuple[Jobs, np.ndarray]:
-        """Work that may be served in intervals `first` to `last`, and its rows."""
+        """Work that may be served in cells from `first` to `last`, and its rows."""
         jobs = self.jobs
         rows = np.flatnonzero((jobs.start < last) & (jobs.end >= first) & (self.gbit > 0))
-        inside = Jobs(
-            jobs.demand[rows], jobs.start[rows], jobs.end[rows], self.gbit[rows], jobs.refusal[rows]
-        )
-        return inside, rows
+        parts = (jobs.demand, jobs.start, jobs.end, self.gbit, jobs.refusal, jobs.arrived)
+        return Jobs(*(part[rows] for part in parts)), rows
 
-    def take(self, model: StallModel, rows: np.ndarray, intervals: int) -> None:
-        """Take off what was served in the first intervals of an LP."""
-        for unit, interval, gbit in model.served:
-            is_used = interval < intervals
+    def take(self, model: StallModel, rows: np.ndarray, cells: int) -> None:
+        """Take off what was served in the first cells of an LP."""
+        for unit, cell, gbit in model.served:
+            is_used = cell < cells
             np.subtract.at(self.gbit, rows[unit[is_used]], gbit[is_used])
         np.maximum(self.gbit, 0.0, out=self.gbit)
 
@@ -110,68 +112,92 @@ def _setting(
     units: Units,
     clock: Clock,
     cells: Cells,
-    groups: list[Stalling],
+    members: Members,
     elastic: Elastic | None,
-    grace: bool,
 ) -> Setting:
     timing = scenario.timing
     pieces = pieces_of(scenario, units)
     room = np.add.reduceat(room_gbit(world, timing), cells.edges[:-1], axis=1)
-    offered = pieces.offered_gbit.reshape(-1, timing.intervals, timing.substeps).sum(2)
-    members = _members(scenario, units, cells, groups, grace)
-    scale = 1.0 / float(np.median([each.usd_per_s for each in groups]))
+    offered = np.add.reduceat(pieces.offered_gbit, cells.edges[:-1], axis=1)
+    usd_per_s = scenario.network.groups.usd_per_s
+    scale = 1.0 / float(np.median(usd_per_s[usd_per_s > 0]))
     inside = replace(pieces, width=pieces.width.copy())
     inside.width[members.demand] = 0.0
     return Setting(scenario, cells, clock, inside, members, room, offered, elastic, scale)
 
 
 def _members(
-    scenario: Scenario, units: Units, cells: Cells, groups: list[Stalling], grace: bool
+    scenario: Scenario,
+    units: Units,
+    cells: Cells,
+    groups: list[Stalling],
+    rounds: list[Rounds],
+    grace: bool,
 ) -> Members:
-    demand, group, whole, last = list[int](), list[int](), list[float](), list[float]()
+    substep_s = scenario.timing.substep_s
     arriving = np.zeros((scenario.network.n_demands, len(cells.length)))
-    weight = np.zeros((len(groups), len(cells.length)))
-    ends = cells.edges[1:] * scenario.timing.substep_s
-    for place, each in enumerate(groups):
-        mine = each.units
+    usd_per_s, length_s = np.zeros((2, len(groups), len(cells.length)))
+    rows, seconds = list[np.ndarray](), list[np.ndarray]()
+    for place, (group, each) in enumerate(zip(groups, rounds, strict=True)):
+        mine = group.units
         np.add.at(arriving, (units.demand[mine], cells.of(units.start[mine])), units.gbit[mine])
-        events = each.events * scenario.timing.substep_s
-        since = ends - np.append(-np.inf, events)[np.searchsorted(events, ends - EDGE_S)]
-        weight[place] = each.usd_per_s * ((since > each.grace_s) if grace else 1.0)
-        for row in np.unique(units.demand[mine]):
-            gbit = float(units.gbit[mine][units.demand[mine] == row].max())
-            demand.append(int(row))
-            group.append(place)
-            whole.append(gbit)
-            seconds = each.cuts.ends(0, _one(gbit, int(row), scenario.network.n_demands))[0]
-            seconds = min(float(seconds), float(cells.edges[-1])) * scenario.timing.substep_s
-            last.append(each.usd_per_s * seconds / gbit)
-    rows = np.array(demand, np.int64)
-    law = scenario.network.law
-    endless = law.value_usd_per_gbit[rows].min(1)
+        rows.append(np.unique(units.demand[mine]))
+        event = np.searchsorted(group.events, cells.edges[:-1], side="right") - 1
+        grace_s = group.grace_s if grace else 0.0
+        since = (cells.edges[1:] - each.start[event]) * substep_s
+        usd_per_s[place] = group.usd_per_s * ((event < 0) | (since > grace_s + EDGE_S))
+        whole = np.maximum((each.end - each.start) * substep_s, substep_s)
+        length_s[place] = np.maximum(whole - grace_s, whole / LEAST_SHARE)[event]
+        seconds.append(_limits(group, substep_s))
+    demand = np.concatenate(rows)
+    slow, limited = (
+        np.concatenate(seconds),
+        np.repeat(np.arange(len(groups)), list(map(len, seconds))),
+    )
+    group_of = np.repeat(np.arange(len(groups)), list(map(len, rows)))
+    usd = np.array([group.usd_per_s for group in groups])
+    last = scenario.network.law.value_usd_per_gbit[demand].min(1)
+    last = last + slow[:, demand].max(0) * usd[group_of]
     return Members(
-        rows, np.array(group), arriving[rows], np.array(whole), weight, np.array(last) + endless
+        demand, group_of, arriving[demand], usd_per_s, slow[:, demand], limited, length_s, last
     )
 
 
-def _one(gbit: float, row: int, demands: int) -> np.ndarray:
-    one = np.zeros((1, demands))
-    one[0, row] = gbit
-    return one
+def _limits(group: Stalling, substep_s: float) -> np.ndarray:
+    """Seconds that a Gbit of each demand takes: by itself, and in the cuts that bind most."""
+    cuts = group.cuts
+    gbit_per_s = np.maximum(
+        cuts.carried[:, -1] / (cuts.carried.shape[1] - 1) / substep_s, TINY_GBIT
+    )
+    seconds = cuts.load / gbit_per_s[:, None]
+    is_own = cuts.lent == 1.0
+    joint = seconds[~is_own]
+    joint = joint[(joint > 0).sum(1) > 1]
+    binds = (joint @ group.usual_gbit).argsort()[::-1][:MOST_LIMITS]
+    return np.concatenate([seconds[is_own], joint[binds]])
 
 
-def _jobs(scenario: Scenario, units: Units, refusal: np.ndarray, members: Members) -> Jobs:
-    """Work outside groups by demand and window; what waits less than an interval stays in it."""
-    substeps = scenario.timing.substeps
+def _jobs(units: Units, refusal: np.ndarray, setting: Setting) -> Jobs:
+    """Work outside groups by demand and window; what waits less than a cell stays in it."""
+    cells, members = setting.cells, setting.members
     mine = np.flatnonzero(~np.isin(units.demand, members.demand) & (units.gbit > 0))
-    start, end = units.start[mine] // substeps, units.end[mine] // substeps
-    end = np.where(units.end[mine] - units.start[mine] < substeps, start, end)
-    keys = np.stack([units.demand[mine], start, end])
-    kinds, which = np.unique(keys, axis=1, return_inverse=True)
-    which = which.ravel()
-    gbit = np.bincount(which, units.gbit[mine], kinds.shape[1])
-    cost = np.bincount(which, units.gbit[mine] * refusal[mine], kinds.shape[1])
-    return Jobs(kinds[0], kinds[1], kinds[2], gbit, cost / np.maximum(gbit, 1e-12))
+    start, end = cells.of(units.start[mine]), cells.of(units.end[mine])
+    waits = units.end[mine] - units.start[mine]
+    end = np.where(waits < cells.length[start], start, end)
+    kinds, which = np.unique(
+        np.stack([units.demand[mine], start, end]), axis=1, return_inverse=True
+    )
+    which, count = which.ravel(), kinds.shape[1]
+    gbit = np.bincount(which, units.gbit[mine], count)
+    cost, arrived = (
+        np.bincount(which, units.gbit[mine] * each[mine], count) / np.maximum(gbit, TINY_GBIT)
+        for each in (refusal, units.start)
+    )
+    return Jobs(kinds[0], kinds[1], kinds[2], gbit, cost, arrived)
 
 
 EDGE_S = 1e-9
+LEAST_SHARE = 3.0
+"""The time over which a busy period is charged is at least its length over this."""
+MOST_LIMITS = 6
+"""Cuts of a group that its LP knows."""
