@@ -17,7 +17,7 @@ import numpy as np
 from bwalloc.network.offers import in_intervals
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Bool, Float, Int
 
     from bwalloc.network.offers import Offers
     from bwalloc.scenario import Scenario, World
@@ -42,6 +42,71 @@ class TierPath:
     tiers: Int[np.ndarray, " intervals"]
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The menu of one span over some steps; times are counted in steps.
+
+    Attributes:
+        usd: price of a step, (tiers,).
+        minimum, block: steps of the first paid block, and of any further one, (tiers,).
+        lands: step in which an order of each tier lands that is placed before a step.
+        is_taken: whether such an order is taken and lands in time, (steps, tiers).
+        counted: which steps are billed, (steps,).
+    """
+
+    usd: Float[np.ndarray, " tiers"]
+    minimum: Int[np.ndarray, " tiers"]
+    block: Int[np.ndarray, " tiers"]
+    lands: Int[np.ndarray, "steps tiers"]
+    is_taken: Bool[np.ndarray, "steps tiers"]
+    counted: Bool[np.ndarray, " steps"]
+
+
+def backwards(
+    terms: Terms, worth_usd: Float[np.ndarray, "steps tiers columns"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best from each step on, of columns that share a menu.
+
+    Args:
+        terms: of the menu.
+        worth_usd: what each tier is worth in each step.
+
+    Returns:
+        USD, worth less bill, and the order that brings it (`NO_ORDER`), by step, tier, steps paid
+        for, and column.
+    """
+    end, sold, columns = worth_usd.shape
+    gain = worth_usd - (terms.counted[:, None] * terms.usd)[:, :, None]
+    total = np.concatenate([np.zeros((1, sold, columns)), gain.cumsum(0)])
+    most = int(max(terms.minimum.max(), terms.block.max()))
+    paid, tiers = np.arange(most + 1), np.arange(sold)[:, None]
+    value = np.zeros((end + 1, sold, most + 1, columns))
+    choice = np.full((end, sold, most + 1, columns), NO_ORDER, np.int8)
+    rest = terms.counted[-1] * terms.usd[:, None] * np.maximum(paid - 1, 0)
+    value[end - 1] = gain[end - 1][:, None] - rest[:, :, None]
+    following = np.where(paid > 1, paid - 1, terms.block[:, None])
+    for now in range(end - 2, -1, -1):
+        value[now] = gain[now][:, None] + value[now + 1][tiers, following]
+        for tier in np.flatnonzero(terms.is_taken[now]):
+            lands = int(terms.lands[now, tier])
+            left = _left(terms.block, paid, lands - 1 - now)
+            forfeit = terms.counted[lands - 1] * terms.usd[:, None] * (left - 1)
+            meanwhile = (total[lands] - total[now])[:, None]
+            then = value[lands, tier, terms.minimum[tier]]
+            ordered = meanwhile - forfeit[:, :, None] + then
+            ordered[tier] = -np.inf
+            better = ordered > value[now]
+            value[now] = np.where(better, ordered, value[now])
+            choice[now][better] = tier
+    return value, choice
+
+
+def _left(block: np.ndarray, paid: np.ndarray, steps: int) -> np.ndarray:
+    """Steps paid for after some more, block after block, (tiers, paid)."""
+    blocks = block[:, None]
+    return np.where(steps < paid, paid - steps, blocks - (steps - paid) % blocks)
+
+
 class TierPlanner:
     """Best paths of the spans of one episode; times are counted in intervals."""
 
@@ -60,54 +125,24 @@ class TierPlanner:
 
     def best(self, row: int, worth_usd: Float[np.ndarray, "intervals tiers"]) -> TierPath:
         """The best path of menu `row`, if its tiers are worth `worth_usd` in each interval."""
-        sold = int(self.offers.is_sold[row].sum())
-        worth_usd = worth_usd[:, :sold]
-        gain = worth_usd - self.counted[:, None] * self.usd[row, :sold]
-        total = np.concatenate([np.zeros((1, sold)), gain.cumsum(0)])
-        value, choice = self._backwards(row, sold, gain, total)
+        terms = self.terms(row)
+        worth_usd = worth_usd[:, : len(terms.usd)]
+        value, choice = backwards(terms, worth_usd[:, :, None])
         first = int(self.offers.first[row])
-        usd = float(value[0, first, self.minimum[row, first]])
-        orders, tiers = self._forwards(row, choice)
+        usd = float(value[0, first, self.minimum[row, first], 0])
+        orders, tiers = self._forwards(row, choice[:, :, :, 0])
         earned = float(worth_usd[np.arange(self.intervals), tiers].sum())
         return TierPath(usd, earned - usd, orders, tiers)
 
-    def _backwards(
-        self, row: int, sold: int, gain: np.ndarray, total: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Value by interval, tier and intervals paid for, and the order that brings it."""
-        most = int(max(self.minimum[row, :sold].max(), self.block[row, :sold].max()))
-        paid, end = np.arange(most + 1), self.intervals
-        value = np.full((end + 1, sold, most + 1), 0.0)
-        choice = np.full((end, sold, most + 1), NO_ORDER, np.int8)
-        usd = self.usd[row, :sold]
-        rest = self.counted[-1] * usd[:, None] * np.maximum(paid - 1, 0)
-        value[end - 1] = gain[end - 1][:, None] - rest
-        following = np.where(paid > 1, paid - 1, self.block[row, :sold, None])
-        for now in range(end - 2, -1, -1):
-            value[now] = gain[now][:, None] + np.take_along_axis(value[now + 1], following, 1)
-            for tier in self._orderable(row, sold, now):
-                lands = now + int(self.fates.wait[now, row, tier])
-                left = self._left(row, sold, paid, lands - 1 - now)
-                forfeit = self.counted[lands - 1] * usd[:, None] * (left - 1)
-                meanwhile = (total[lands] - total[now])[:, None]
-                then = value[lands, tier, self.minimum[row, tier]]
-                ordered = meanwhile - forfeit + then
-                ordered[tier] = -np.inf
-                better = ordered > value[now]
-                value[now] = np.where(better, ordered, value[now])
-                choice[now][better] = tier
-        return value, choice
-
-    def _orderable(self, row: int, sold: int, now: int) -> np.ndarray:
-        """Tiers whose order would be taken now and land before the end."""
-        fits = now + self.fates.wait[now, row, :sold] < self.intervals
+    def terms(self, row: int) -> Terms:
+        """The menu of a span under the fates of the episode."""
+        sold = int(self.offers.is_sold[row].sum())
+        now = np.arange(self.intervals)[:, None]
+        lands = now + self.fates.wait[:, row, :sold]
         is_time = now % self.every[row, :sold] == 0
-        return np.flatnonzero(is_time & fits & ~self.fates.is_refused[now, row, :sold])
-
-    def _left(self, row: int, sold: int, paid: np.ndarray, steps: int) -> np.ndarray:
-        """Intervals paid for after some steps, block after block, (tiers, paid)."""
-        block = self.block[row, :sold, None]
-        return np.where(steps < paid, paid - steps, block - (steps - paid) % block)
+        is_taken = is_time & (lands < self.intervals) & ~self.fates.is_refused[:, row, :sold]
+        minimum, block = self.minimum[row, :sold], self.block[row, :sold]
+        return Terms(self.usd[row, :sold], minimum, block, lands, is_taken, self.counted)
 
     def _forwards(self, row: int, choice: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         orders = np.full(self.intervals, NO_ORDER, np.int8)
