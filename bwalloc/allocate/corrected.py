@@ -1,6 +1,7 @@
 """A base allocator, what a policy sees of it, and what the policy's action makes of it.
 
-Rates of `forecast`, and, where capacity is sold, orders of `two-bar`. ONE code for the environments, for training and for serving; runs on NumPy and on torch.
+Rates of `forecast`, and, where capacity is sold, orders of `two-bar`. ONE code for the
+environments, for training and for serving; runs on NumPy and on torch.
 """
 
 from __future__ import annotations
@@ -123,18 +124,21 @@ class CorrectedForecast:
         rows = self.span_observer(seen, None if outlook is None else outlook.spans)
         return {**features, "spans": like(rows, self.readings.capacity_gbps)}
 
-    def orders(self, action: np.ndarray | None = None) -> np.ndarray | None:
+    def orders(
+        self, action: np.ndarray | None = None, outlook: Outlook | None = None
+    ) -> np.ndarray | None:
         """Orders under an action in [-1, 1] (offered, 2, B); without one those of `two-bar`.
+
+        `outlook` is that of an earlier moment; None is now.
 
         Returns:
             Place in its menu of the tier each span shall have, -1 for no order, int (offered, B);
             None where nothing is sold.
         """
-        if self.gated is None or self.outlook is None:
+        outlook = outlook or self.outlook
+        if self.gated is None or outlook is None:
             return None
-        return self.gated.orders(
-            self.outlook, _no_action(self.outlook) if action is None else action
-        )
+        return self.gated.orders(outlook, _no_action(outlook) if action is None else action)
 
     def action_for_orders(self, wanted: np.ndarray) -> np.ndarray:
         """The action that orders what is `wanted`; see `GatedOrders.action_for`."""

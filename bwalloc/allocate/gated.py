@@ -70,6 +70,8 @@ class GatedOrders:
         self.load, self.interval_s = self.law.load, network.interval_s
         self.scale = span_scales(tuned.get("action", {}))
         self.every = order_every(network)
+        assert network.offers is not None
+        self.spans = tuple(network.spans.name[row] for row in network.offers.span)
 
     def start(self, readings: Readings) -> OrderMemory:
         """Begin with what is known before the first interval."""
@@ -95,6 +97,21 @@ class GatedOrders:
         age_s = _exchanged(memory.age_s, memory.age_s * 0, columns)
         interval = _exchanged(memory.interval, memory.interval * 0, columns)
         return OrderMemory(Recent(rows, seen), age_s, interval)
+
+    def carried(
+        self, other: GatedOrders, memory: OrderMemory, rows: np.ndarray, readings: Readings
+    ) -> OrderMemory:
+        """What another network's law remembered, for this one (B = 1).
+
+        Args:
+            other: of an equal interval.
+            memory: of `other`.
+            rows: where each demand stands there, -1 for a new one, (demands,).
+            readings: of this network; those of a new demand stand for all before.
+        """
+        ages = dict(zip(other.spans, memory.age_s, strict=True))
+        age_s = np.stack([ages.get(name, np.zeros(1, np.float32)) for name in self.spans])
+        return OrderMemory(memory.recent.carried(rows, readings), age_s, memory.interval)
 
     def outlook(self, memory: OrderMemory, readings: Readings) -> Outlook:
         """What is expected of the coming interval."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from bwalloc.allocate.decision import INPUTS
+from bwalloc.allocate.decision import input_names
 from bwalloc.serve.bundles.golden import decide_plainly
 from bwalloc.serve.bundles.manifest import ONNX
 from bwalloc.serve.policy.runtime import NumpyRuntime, OnnxRuntime
@@ -55,8 +55,10 @@ def bare_onnxruntime(bundle: Bundle) -> Computes:
         bundle.parts[ONNX], options, providers=["CPUExecutionProvider"]
     )
 
+    names = input_names(spans=bundle.policy.architecture.spans)
+
     def compute(given: Given) -> np.ndarray:
-        outputs: Any = session.run(["rates_gbps"], {name: given[name] for name in INPUTS})
+        outputs: Any = session.run(["rates_gbps"], {name: given[name] for name in names})
         return outputs[0][:, :, 0]
 
     return compute
@@ -72,10 +74,11 @@ def _torch(bundle: Bundle) -> Computes:
     from bwalloc.learn.export.graph import DecisionGraph
 
     graph = DecisionGraph(bundle.policy).eval()
+    names = input_names(spans=bundle.policy.architecture.spans)
 
     def compute(given: Given) -> np.ndarray:
         with torch.no_grad():
-            rates, _ = graph(*(torch.as_tensor(given[name]) for name in INPUTS))
+            rates, *_ = graph(*(torch.as_tensor(given[name]) for name in names))
         return rates.numpy()[:, :, 0]
 
     return compute

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bwalloc.allocate import CLASSICAL, ORDERING, REFERENCES, make_rule
 from bwalloc.errors import unknown_name
+from bwalloc.observe import UsualDay
 from bwalloc.serve import agents_for, list_agents, load_bundle
 from bwalloc.serve.bundles.agents import is_path
 
@@ -68,4 +69,7 @@ def make_player(name: str, scenario: Scenario, history: Callable[[], History]) -
         return make_rule(name, scenario.network, history(), scenario.tuned)
     if name not in _BUNDLES:
         _BUNDLES[name] = load_bundle(name)
-    return _BUNDLES[name].rule(scenario.network)
+    usual = None
+    if scenario.network.offers is not None:
+        usual = UsualDay(scenario.network.demands.name, history().hourly_gbps)
+    return _BUNDLES[name].rule(scenario.network, usual)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bwalloc.allocate.decision import INPUTS, OUTPUTS
+from bwalloc.allocate.decision import TOPOLOGY, input_names, output_names
 from bwalloc.bench.tasks import history_of
 from bwalloc.bench.timing import decide_ms
 from bwalloc.errors import BundleError
+from bwalloc.observe import usual_day
 from bwalloc.scenario import draw_world
 from bwalloc.serve.bundles.golden import TOLERANCE, decide_plainly, difference, golden_decisions
 from bwalloc.serve.bundles.manifest import GOLDEN, ONNX
@@ -81,11 +82,12 @@ def _expected(bundle: Bundle, scenario: Scenario, number: int) -> tuple[Sequence
         from bwalloc.learn.export.decisions import decisions_of
 
         return decisions_of(scenario, bundle.policy, number), "torch"
-    stored = golden_decisions(bundle.parts[GOLDEN], f"{bundle.path}/{GOLDEN}")
+    spans = bundle.policy.architecture.spans
+    stored = golden_decisions(bundle.parts[GOLDEN], f"{bundle.path}/{GOLDEN}", spans=spans)
     batch = stored["capacity_gbps"].shape[-1]
     apart = [
         {
-            name: values if name == "hops" else np.ascontiguousarray(values[..., row : row + 1])
+            name: values if name in TOPOLOGY else np.ascontiguousarray(values[..., row : row + 1])
             for name, values in stored.items()
         }
         for row in range(batch)
@@ -106,13 +108,16 @@ def _onnx_runtime(bundle: Bundle) -> Callable[[Arrays], Mapping[str, np.ndarray]
         msg = f"{bundle.path}/{ONNX}: onnxruntime cannot load it ({error})."
         raise BundleError(msg) from None
 
+    spans = bundle.policy.architecture.spans
+    asked, answered = input_names(spans=spans), output_names(spans=spans)
+
     def decide(given: Arrays) -> Mapping[str, np.ndarray]:
         try:
-            outputs: Any = session.run(list(OUTPUTS), {name: given[name] for name in INPUTS})
+            outputs: Any = session.run(list(answered), {name: given[name] for name in asked})
         except Exception as error:  # as above; ValueError where inputs have other names
             msg = f"{bundle.path}/{ONNX}: onnxruntime cannot run it ({error})."
             raise BundleError(msg) from None
-        return dict(zip(OUTPUTS, outputs, strict=True))
+        return dict(zip(answered, outputs, strict=True))
 
     return decide
 
@@ -130,7 +135,10 @@ def _timed(
     rules = {name: make_rule(name, scenario.network, history, scenario.tuned) for name in RIVALS}
     spent = {
         name: decide_ms(scenario, rule, world, DECISIONS)["p50"]
-        for name, rule in {bundle.name: bundle.rule(scenario.network), **rules}.items()
+        for name, rule in {
+            bundle.name: bundle.rule(scenario.network, usual_day(scenario)),
+            **rules,
+        }.items()
     }
     if "onnxruntime" in runtimes:
         times: list[float] = []

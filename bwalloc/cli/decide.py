@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from bwalloc.control import Decision, Telemetry, from_json, to_json
 from bwalloc.errors import BwallocError
+from bwalloc.observe import usual_day
 from bwalloc.scenario import load_scenario
 from bwalloc.serve.policy.runtime import RuntimeName
 
@@ -47,7 +48,9 @@ def run(
     given = from_json(Telemetry, _read(telemetry)) if telemetry else None
     held = read_limits(limits) if limits else None
     bundle = load_bundle(agent, key=key)
-    bound = bundle.bind(scenario.network, held, runtime=runtime, clock=ReplayClock())
+    bound = bundle.bind(
+        scenario.network, held, runtime=runtime, clock=ReplayClock(), usual=usual_day(scenario)
+    )
     with bound as supervisor:
         decision = supervisor.decide(given or _first_interval(scenario, supervisor))
     print(readable_json(decision))

@@ -98,12 +98,15 @@ def _parts(path: Path, name: str, envs: Path | None) -> tuple[dict[str, bytes], 
 
     _, recipe = policy_of_run(path, {})
     scenario = load_scenario(recipe.env, envs=envs)
-    base = {key: dict(scenario.tuned.get(key, {})) for key in ("forecast", "action")}
+    laws = ("forecast", "action", *(("two-bar",) if scenario.network.offers else ()))
+    base = {key: dict(scenario.tuned.get(key, {})) for key in laws}
     policy, _ = policy_of_run(path, base)
     decisions = decisions_of(scenario, policy, GOLDEN_DECISIONS)
     architecture = asdict(policy.architecture)
     graph = onnx_of(policy, decisions[-1])
-    check_onnx(graph, part.ONNX)  # what would not be loaded is not written
+    check_onnx(
+        graph, part.ONNX, spans=policy.architecture.spans
+    )  # what would not be loaded is not written
     parts = {
         part.ONNX: graph,
         part.WEIGHTS: tensors_to_bytes(policy.weights),
@@ -116,7 +119,7 @@ def _parts(path: Path, name: str, envs: Path | None) -> tuple[dict[str, bytes], 
         name=name,
         environment=scenario.id,
         digest=scenario.digest,
-        features=part.feature_hash(),
+        features=part.feature_hash(spans=policy.architecture.spans),
         tuned=base,
         training=_training(RunFolder(path, recipe)),
         files={},

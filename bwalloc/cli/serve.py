@@ -14,6 +14,7 @@ from bwalloc.cli.exit_codes import INTERRUPTED
 from bwalloc.cli.extras import needing
 from bwalloc.cli.outputs import check_outputs
 from bwalloc.errors import BwallocError
+from bwalloc.observe import usual_day
 from bwalloc.scenario import load_scenario
 from bwalloc.serve.policy.runtime import RuntimeName
 
@@ -82,7 +83,8 @@ def run(
     with closing(listener.socket):
         bundle = load_bundle(agent, key=key)
         beside = load_bundle(shadow, key=key) if shadow else None
-        bound = bundle.bind(scenario.network, held, runtime=runtime, audit=audit)
+        usual = usual_day(scenario)
+        bound = bundle.bind(scenario.network, held, runtime=runtime, audit=audit, usual=usual)
         with bound as supervisor:
             if beside:
                 supervisor.shadow(beside)

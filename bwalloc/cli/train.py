@@ -125,7 +125,7 @@ def _initial_weights(name: str, recipe: Recipe) -> Mapping[str, Any]:
     path = Path(name)
     is_run = (path / BEST).exists()
     policy = policy_of_run(path, {})[0] if is_run else load_bundle(name).policy
-    wanted = recipe.network.architecture
+    wanted = recipe.network.architecture(spans=policy.architecture.spans)
     if policy.architecture != wanted:
         msg = (
             f"--init {name}: its network is {policy.architecture}, the recipe's is {wanted}; "

@@ -55,7 +55,7 @@ class ApgTrainer:
         if recipe.apg.cut > intervals:
             msg = f"apg.cut: got {recipe.apg.cut}, an episode of {scenario.slug} has {intervals}."
             raise RecipeError(msg)
-        architecture = recipe.network.architecture
+        architecture = recipe.architecture(scenario)
         self.recipe, self.scenario = recipe, scenario
         self.network = PolicyNetwork(architecture, recipe.seed).to(device)
         if init:

@@ -34,10 +34,9 @@ class NetworkSection(Section):
     rounds: Annotated[int, Field(ge=0, le=MOST_ROUNDS), NO_TEXT] = 2
     history: Flag = True
 
-    @property
-    def architecture(self) -> Architecture:
-        """The record the network is built from."""
-        return Architecture(self.hidden, self.rounds, self.history)
+    def architecture(self, *, spans: bool) -> Architecture:
+        """The record the network is built from; `spans` where capacity can be ordered."""
+        return Architecture(self.hidden, self.rounds, self.history, spans)
 
 
 class ValidationSection(Section):
@@ -156,6 +155,10 @@ class Recipe(Section):
     ppo: PpoSection = PpoSection()
     sac: SacSection = SacSection()
     variety: list[VarietySection] = Field(default_factory=list)
+
+    def architecture(self, scenario: Scenario) -> Architecture:
+        """The policy network for an environment: it sees spans where some are sold."""
+        return self.network.architecture(spans=scenario.sizes.spans > 0)
 
     def varied(self, scenario: Scenario) -> Scenario:
         """The scenario whose training episodes have the variety of the recipe."""

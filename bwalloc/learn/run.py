@@ -130,7 +130,8 @@ def policy_of_run(path: Path, tuned: Mapping[str, Mapping[str, float]]) -> tuple
             raise BwallocError(msg)
     recipe = read_recipe(path / RECIPE)
     weights = _load(path / BEST)
-    return Policy(recipe.network.architecture, weights, tuned), recipe
+    architecture = recipe.network.architecture(spans="span.out.weight" in weights)
+    return Policy(architecture, weights, tuned), recipe
 
 
 def _load(path: Path) -> Tensors:

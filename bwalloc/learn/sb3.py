@@ -121,7 +121,7 @@ class Sb3Trainer:
     def _shared(self, device: str) -> dict[str, Any]:
         section = self._section
         plan = Plan(
-            self.scenario, self.recipe.network.architecture, self.recipe.seed,
+            self.scenario, self.recipe.architecture(self.scenario), self.recipe.seed,
             section.log_std_init, section.critic_learning_rate / section.learning_rate,
         )  # fmt: skip
         return {

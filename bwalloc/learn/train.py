@@ -176,7 +176,7 @@ class _Session:
 
     def _validate(self) -> Point:
         weights = self.trainer.weights()
-        policy = Policy(self.recipe.network.architecture, weights, self.scenario.tuned)
+        policy = Policy(self.recipe.architecture(self.scenario), weights, self.scenario.tuned)
         score, before = self.validation(policy), self.folder.best
         if before is None or score.usd_per_h > before.validation_usd_per_h:
             self.folder.keep_best(weights)

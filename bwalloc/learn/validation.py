@@ -9,7 +9,7 @@ import numpy as np
 
 from bwalloc.allocate import make_rule
 from bwalloc.allocate.learned import Learned, Policy
-from bwalloc.observe import measured
+from bwalloc.observe import UsualDay, measured
 from bwalloc.scenario import draw_world, train_worlds
 from bwalloc.sim.play import play
 
@@ -43,11 +43,12 @@ class Validation:
         self.worlds = [draw_world(scenario, SPLIT, seed) for seed in range(episodes)]
         history = measured(train_worlds(scenario), scenario.timing.interval_s)
         rule = make_rule(self.rival, scenario.network, history, scenario.tuned)
+        self.usual = UsualDay(scenario.network.demands.name, history.hourly_gbps)
         self.rival_usd_per_h = self._usd_per_h(rule)
 
     def __call__(self, policy: Policy) -> Score:
         """Play the policy through all episodes."""
-        money = self._usd_per_h(Learned(self.scenario.network, policy))
+        money = self._usd_per_h(Learned(self.scenario.network, policy, self.usual))
         gain = money - self.rival_usd_per_h
         spread = gain.std(ddof=1) if len(gain) > 1 else 0.0
         half = 1.96 * float(spread) / np.sqrt(len(gain))

@@ -20,6 +20,7 @@ REASONS: dict[str, str] = {
     "link-missing": "links without a row; last capacity for `last_good_s`, then they carry nothing",
     "link-unmeasured": "links whose capacity is null, negative or absurd; last or built capacity",
     "link-down": "links that are down or have no capacity",
+    "span-missing": "spans that are sold without a sound row; nothing is ordered on them",
     "maintenance": "links whose announced maintenance falls into the coming interval",
     "policy-late": "the policy did not answer within `decide_within_s`; its answer is dropped",
     "policy-busy": "the policy still works on an earlier decision; it was not asked",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from bwalloc.control import Decision, Telemetry
     from bwalloc.network import Network
+    from bwalloc.observe import UsualDay
     from bwalloc.serve.books.status import Status
     from bwalloc.serve.bundles.bundle import Bundle
     from bwalloc.serve.policy.runtime import RuntimeName
@@ -54,11 +55,13 @@ class Supervisor:
         runtime: RuntimeName = "auto",
         audit: Path | str | None = None,
         clock: Clock | None = None,
+        usual: UsualDay | None = None,
     ) -> None:
         """Bind and warm up; see `Bundle.bind`."""
         limits, clock = limits or Limits(), clock or SystemClock()
         limits.check_names(network)
         self._runtime: RuntimeName = runtime
+        self._usual = usual
         self._changing = threading.RLock()
         self._retired: list[Worker] = []
         binding = Binding(network, limits, clock)
@@ -71,7 +74,7 @@ class Supervisor:
             limits=limits,
             clock=clock,
             binding=binding,
-            active=deploy(bundle, network, runtime, number),
+            active=deploy(bundle, network, runtime, number, usual),
             spend=spend,
             chronicle=chronicle,
             number=number,
@@ -302,11 +305,12 @@ class Supervisor:
                 "no further bundle is started. Restart the process."
             )
             raise BundleError(msg)
-        return deploy(bundle, self.network, self._runtime, self._core.number)
+        return deploy(bundle, self.network, self._runtime, self._core.number, self._usual)
 
     def _deployed(self, deployment: Deployment, network: Network) -> Deployment:
         """The same deployment on another network, in the same thread."""
-        made = deploy(deployment.bundle, network, self._runtime, deployment.status.deployment)
+        number = deployment.status.deployment
+        made = deploy(deployment.bundle, network, self._runtime, number, self._usual)
         return replace(made, worker=deployment.worker)
 
     def _take_over(self, make: Callable[[], Deployment]) -> int:

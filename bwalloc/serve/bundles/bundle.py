@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from bwalloc.allocate.limits import Limits
     from bwalloc.network import Network
+    from bwalloc.observe import UsualDay
     from bwalloc.serve.clock import Clock
     from bwalloc.serve.policy.runtime import RuntimeName
     from bwalloc.serve.supervisor import Supervisor
@@ -77,9 +78,9 @@ class Bundle:
         """The first digits of the hash of the weights."""
         return self.manifest.files[WEIGHTS].sha256[:12]
 
-    def rule(self, network: Network) -> Learned:
-        """The policy as a rule over arrays, for any network."""
-        return Learned(network, self.policy)
+    def rule(self, network: Network, usual: UsualDay | None = None) -> Learned:
+        """The policy as a rule over arrays, for any network; `usual` as in `bind`."""
+        return Learned(network, self.policy, usual)
 
     def bind(
         self,
@@ -89,6 +90,7 @@ class Bundle:
         runtime: RuntimeName = "auto",
         audit: Path | str | None = None,
         clock: Clock | None = None,
+        usual: UsualDay | None = None,
     ) -> Supervisor:
         """Put the policy in charge of `network`, which may be any; it is warmed up when this ends.
 
@@ -99,6 +101,8 @@ class Bundle:
             audit: file of the audit log; None keeps none. What the log of an earlier process says
                 of money, orders and the kill switch holds on.
             clock: for replays and tests; None is the machine's.
+            usual: load by hour of day of the network's demands, which capacity is ordered by; None
+                takes every hour to be alike.
 
         Raises:
             LimitsError: The limits name what the network has not.
@@ -107,7 +111,9 @@ class Bundle:
         """
         from bwalloc.serve.supervisor import Supervisor
 
-        return Supervisor(self, network, limits, runtime=runtime, audit=audit, clock=clock)
+        return Supervisor(
+            self, network, limits, runtime=runtime, audit=audit, clock=clock, usual=usual
+        )
 
 
 def load_bundle(agent: str | Path, *, key: Path | str | None = None) -> Bundle:
@@ -136,7 +142,7 @@ def load_bundle(agent: str | Path, *, key: Path | str | None = None) -> Bundle:
     _check_names(kept, manifest, path)
     parts = {name: _checked(kept, path, name, manifest) for name in manifest.files}
     _check_fit(manifest, parts, path)
-    check_onnx(parts[ONNX], f"{path}/{ONNX}")
+    check_onnx(parts[ONNX], f"{path}/{ONNX}", spans=manifest.spans)
     weights = _weights(parts[WEIGHTS], manifest, str(path))
     policy = Policy(manifest.architecture, weights, manifest.tuned)
     check_golden(policy, parts[GOLDEN], f"{path}/{GOLDEN}")
@@ -205,7 +211,7 @@ def _checked(kept: Parts, path: Path, name: str, manifest: Manifest) -> bytes:
 
 def _check_fit(manifest: Manifest, parts: Mapping[str, bytes], path: Path) -> None:
     """Refuse other features than are computed here, and an architecture told in two ways."""
-    if manifest.features != feature_hash():
+    if manifest.features != feature_hash(spans=manifest.spans):
         msg = (
             f"{path}: made for other features than this version of bwalloc computes; "
             "export the run again, or install the version named in the card."

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.allocate.correction import Correction, action_shape
-from bwalloc.allocate.decision import INPUTS, OUTPUTS, decided
+from bwalloc.allocate.correction import SPAN_PARTS, Correction, action_shape
+from bwalloc.allocate.decision import (
+    OUTPUTS,
+    SPAN_INPUTS,
+    SPAN_OUTPUTS,
+    TOPOLOGY,
+    decided,
+    input_names,
+    output_names,
+)
 from bwalloc.arrays import Incidence
 from bwalloc.errors import BundleError
-from bwalloc.observe import TABLES
+from bwalloc.observe import tables_of
 from bwalloc.tensors import tensors_from_bytes, tensors_to_bytes
 
 if TYPE_CHECKING:
@@ -21,44 +29,62 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-5
 """Largest difference of a rate, as a share of the largest capacity; of an action, absolute."""
+NO_ROOM_GBPS = 1e-6
+"""Stands for the largest capacity where all links are down."""
 Decision = Mapping[str, np.ndarray]
-"""Arrays by the names of `INPUTS` (and `OUTPUTS`), batch last; `hops` has no batch."""
+"""Arrays by the names of inputs (and outputs), batch last; those of `TOPOLOGY` have no batch."""
 
 
 def golden_bytes(decisions: Sequence[Decision]) -> bytes:
     """Inputs and outputs of decisions for one network, as they lie in a bundle."""
-    names = [name for name in (*INPUTS, *OUTPUTS) if name != "hops"]
-    whole = {name: np.concatenate([one[name] for one in decisions], -1) for name in names}
-    return tensors_to_bytes({**whole, "hops": decisions[0]["hops"]})
+    first = decisions[0]
+    names = _names(spans=SPAN_OUTPUTS[0] in first)
+    whole = {
+        name: first[name]
+        if name in TOPOLOGY
+        else np.concatenate([one[name] for one in decisions], -1)
+        for name in names
+    }
+    return tensors_to_bytes(whole)
 
 
-def golden_decisions(data: bytes, where: str) -> Decision:
-    """What `golden_bytes` stored.
+def _names(*, spans: bool) -> tuple[str, ...]:
+    return (*input_names(spans=spans), *output_names(spans=spans))
+
+
+def golden_decisions(data: bytes, where: str, *, spans: bool = False) -> Decision:
+    """What `golden_bytes` stored; `spans` of a policy that orders.
 
     Raises:
         BundleError: The part cannot be read, an array is missing, or they do not fit each other.
     """
     stored = tensors_from_bytes(data, where)
-    for name in (*INPUTS, *OUTPUTS):
+    for name in _names(spans=spans):
         if name not in stored:
             msg = f"{where}: holds no '{name}'; export the run again."
             raise BundleError(msg)
-    _check_shapes(stored, where)
+    _check_shapes(stored, where, spans=spans)
     return stored
 
 
 def decide_plainly(policy: Policy, given: Decision) -> Decision:
     """What NumPy alone decides."""
     paths = Incidence(given["hops"], given["capacity_gbps"].shape[0])
-    correction = Correction(policy.tuned.get("action", {}))
-    outputs = decided(policy.weights, policy.architecture, correction, given, paths)
-    return dict(zip(OUTPUTS, outputs, strict=True))
+    correction, spans = Correction(policy.tuned.get("action", {})), policy.architecture.spans
+    ordered = Incidence(given["span_of_link"], given["spans"].shape[1]) if spans else None
+    outputs = decided(policy.weights, policy.architecture, correction, given, paths, ordered)
+    return dict(zip(output_names(spans=spans), outputs, strict=True))
 
 
 def difference(found: Decision, expected: Decision, capacity_gbps: np.ndarray) -> float:
     """The largest difference in the unit of `TOLERANCE`."""
-    rates, action = (np.abs(found[name] - expected[name]).max() for name in OUTPUTS)
-    return float(np.max([rates / capacity_gbps.max(), action]))  # `max` would lose what is NaN
+    rates, *actions = (
+        np.abs(found[name] - expected[name]).max(initial=0.0)
+        for name in (*OUTPUTS, *SPAN_OUTPUTS)
+        if name in found
+    )
+    widest = max(capacity_gbps.max(), NO_ROOM_GBPS)
+    return float(np.max([rates / widest, *actions]))  # `max` would lose what is NaN
 
 
 def check_golden(policy: Policy, data: bytes, where: str) -> None:
@@ -67,7 +93,7 @@ def check_golden(policy: Policy, data: bytes, where: str) -> None:
     Raises:
         BundleError: A decision differs by more than `TOLERANCE`.
     """
-    stored = golden_decisions(data, where)
+    stored = golden_decisions(data, where, spans=policy.architecture.spans)
     with np.errstate(all="ignore"):
         found = difference(decide_plainly(policy, stored), stored, stored["capacity_gbps"])
     if not found <= TOLERANCE:
@@ -79,7 +105,7 @@ def check_golden(policy: Policy, data: bytes, where: str) -> None:
         raise BundleError(msg)
 
 
-def _check_shapes(stored: Decision, where: str) -> None:
+def _check_shapes(stored: Decision, where: str, *, spans: bool) -> None:
     """Refuse arrays that do not fit each other; none may be empty, which hides any other size."""
     sizes = {name: stored[name].shape for name in ("split", "capacity_gbps", "hops")}
     if [len(shape) for shape in sizes.values()] != [3, 2, 2]:
@@ -87,7 +113,9 @@ def _check_shapes(stored: Decision, where: str) -> None:
         raise BundleError(msg)
     (demands, tunnels, batch), links = sizes["split"], sizes["capacity_gbps"][0]
     rows = {"demands": demands, "tunnels": demands * tunnels, "links": links, "globals": 1}
-    wanted = {kind: (len(TABLES[kind]), count, batch) for kind, count in rows.items()}
+    rows |= {"spans": stored["spans"].shape[1]} if spans and stored["spans"].ndim == 3 else {}
+    tables = tables_of(spans=spans)
+    wanted = {kind: (len(tables[kind]), count, batch) for kind, count in rows.items()}
     wanted |= dict.fromkeys(("want_gbps", "weight", "spare_weight"), (demands, batch))
     wanted |= dict.fromkeys(("split", "rates_gbps"), (demands, tunnels, batch))
     wanted |= {
@@ -95,8 +123,12 @@ def _check_shapes(stored: Decision, where: str) -> None:
         "capacity_gbps": (links, batch),
         "hops": (demands * tunnels, sizes["hops"][1]),
     }
+    if spans:
+        count = rows.get("spans", 0)
+        wanted |= {"spans": (len(tables["spans"]), count, batch), "span_of_link": (links, 1)}
+        wanted |= {"span_action": (count, len(SPAN_PARTS), batch)}
     for name, shape in wanted.items():
-        kind = "int64" if name == "hops" else "float32"
+        kind = "int64" if name in TOPOLOGY else "float32"
         found = stored[name]
         if found.shape != shape or 0 in shape or found.dtype != kind:
             msg = (
@@ -104,6 +136,9 @@ def _check_shapes(stored: Decision, where: str) -> None:
                 f"{shape}, none of it 0; its arrays do not fit each other."
             )
             raise BundleError(msg)
-    if stored["hops"].min() < 0 or stored["hops"].max() > links:
-        msg = f"{where}: 'hops' names links beyond the {links} there are."
-        raise BundleError(msg)
+    most = {"hops": links} | ({SPAN_INPUTS[1]: stored["spans"].shape[1]} if spans else {})
+    for name, count in most.items():
+        if stored[name].min() < 0 or stored[name].max() > count:
+            rows = "links" if name == "hops" else "spans"
+            msg = f"{where}: '{name}' names {rows} beyond the {count} there are."
+            raise BundleError(msg)

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bwalloc.allocate.correction import PARTS
+from bwalloc.allocate.correction import PARTS, SPAN_PARTS
 from bwalloc.allocate.neural import MOST_HIDDEN, MOST_ROUNDS, Architecture
 from bwalloc.errors import BundleError
-from bwalloc.observe import TABLES
+from bwalloc.observe import tables_of
 
 SCHEMA = 1
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
@@ -64,6 +64,7 @@ class _Told(_Record):
     hidden: Annotated[int, Field(ge=1, le=MOST_HIDDEN)]
     rounds: Annotated[int, Field(ge=0, le=MOST_ROUNDS)]
     history: bool
+    spans: bool = False
 
 
 class Manifest(_Record):
@@ -83,6 +84,7 @@ class Manifest(_Record):
     hidden: Annotated[int, Field(ge=1, le=MOST_HIDDEN)]
     rounds: Annotated[int, Field(ge=0, le=MOST_ROUNDS)]
     history: bool
+    spans: bool = False
     tuned: Constants
     training: Training
     files: Annotated[dict[str, FileEntry], Field(max_length=MOST_PARTS)]
@@ -90,7 +92,7 @@ class Manifest(_Record):
     @property
     def architecture(self) -> Architecture:
         """The network's."""
-        return Architecture(self.hidden, self.rounds, self.history)
+        return Architecture(self.hidden, self.rounds, self.history, self.spans)
 
     def to_bytes(self) -> bytes:
         """Canonical JSON: what is hashed, signed and stored."""
@@ -114,7 +116,7 @@ def read_architecture(data: bytes, where: str) -> Architecture:
         BundleError: It is no JSON, or has unknown or missing keys.
     """
     told = _read(_Told, data, where)
-    return Architecture(told.hidden, told.rounds, told.history)
+    return Architecture(told.hidden, told.rounds, told.history, told.spans)
 
 
 def _read(kind: type[Record], data: bytes, where: str) -> Record:
@@ -127,13 +129,13 @@ def _read(kind: type[Record], data: bytes, where: str) -> Record:
         raise BundleError(msg) from None
 
 
-def feature_hash() -> str:
-    """Hash of the features a policy reads and of the parts of its action."""
+def feature_hash(*, spans: bool = False) -> str:
+    """Hash of the features a policy reads and of the parts of its action; `spans` if it orders."""
     tables: dict[str, Any] = {
         kind: [[feature.name, feature.low, feature.high] for feature in table]
-        for kind, table in TABLES.items()
+        for kind, table in tables_of(spans=spans).items()
     }
-    tables["action"] = [part.name for part in PARTS]
+    tables["action"] = [part.name for part in (*PARTS, *(SPAN_PARTS if spans else ()))]
     return hashlib.sha256(json.dumps(tables, sort_keys=True).encode()).hexdigest()
 
 

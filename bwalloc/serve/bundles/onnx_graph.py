@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
-from bwalloc.allocate.decision import FEATURES, INPUTS, OUTPUTS
+from bwalloc.allocate.decision import FEATURES, TOPOLOGY, input_names, output_names
 from bwalloc.allocate.neural import MOST_HIDDEN
 from bwalloc.errors import BundleError, nearest
-from bwalloc.observe import TABLES
+from bwalloc.observe import tables_of
 from bwalloc.serve.bundles.onnx_schema import (
     FLOAT,
     INT64,
@@ -29,13 +29,14 @@ from bwalloc.serve.bundles.protobuf import Message, Reader
 
 Sizes = tuple[int | None, ...]
 """Of a table; None where the graph leaves a size free."""
-SIZES: dict[str, Sizes] = {
-    **{kind: (len(TABLES[kind]), 1 if kind == "globals" else None, 1) for kind in FEATURES},
+TABLES_IN: dict[str, Sizes] = {
     **dict.fromkeys(("want_gbps", "weight", "spare_weight", "capacity_gbps"), (None, 1)),
     "split": (None, None, 1),
     "hops": (None, None),
+    "span_of_link": (None, 1),
 }
-"""Of the inputs, batches of one. What follows from the network must be free: bundles fit any."""
+"""Sizes of inputs that are no features. What follows from the network must be free: bundles fit
+any."""
 AXES_OF_OUTPUTS = 3
 MOST_NODES, MOST_AXES = 4096, 8
 """Our largest graph has 1,600 nodes, and tables of four axes."""
@@ -66,28 +67,30 @@ class OnnxGraph:
     constants: dict[str, tuple[int, ...]]
 
 
-def check_onnx(data: bytes, where: str) -> OnnxGraph:
+def check_onnx(data: bytes, where: str, *, spans: bool = False) -> OnnxGraph:
     """Refuse an ONNX file that our exporter could not have written.
 
     Args:
         data: the file.
         where: its name, as errors say it.
+        spans: whether it is of a policy that orders.
 
     Raises:
         BundleError: It cannot be read, has another version, an operator, attribute or constant
-            that is not allowed, inputs or outputs other than `INPUTS` and `OUTPUTS`, or anything
-            that hides operators or leads out of the file.
+            that is not allowed, inputs or outputs other than `input_names` and `output_names`, or
+            anything that hides operators or leads out of the file.
     """
     model = Reader(MESSAGES, where).read(data, "ModelProto")
     _check_version(model, where)
     graph: Message = model.get("graph", {"node": [], "initializer": [], "input": [], "output": []})
-    _check_values(graph["input"], INPUTS, where, "inputs")
-    _check_values(graph["output"], OUTPUTS, where, "outputs")
-    constants = _constants(graph["initializer"], where)
+    inputs, outputs = input_names(spans=spans), output_names(spans=spans)
+    _check_values(graph["input"], inputs, _sizes(spans), f"{where}: inputs")
+    _check_values(graph["output"], outputs, {}, f"{where}: outputs")
+    constants = _constants(graph["initializer"], (*inputs, *outputs), where)
     if len(graph["node"]) > MOST_NODES:
         raise _refusal(where, f"at most {MOST_NODES} nodes are read", str(len(graph["node"])))
     nodes = tuple(_node(node, f"{where}, node {row}") for row, node in enumerate(graph["node"]))
-    _check_order(nodes, [*INPUTS, *constants], where)
+    _check_order(nodes, [*inputs, *constants], outputs, where)
     return OnnxGraph(nodes, constants)
 
 
@@ -103,8 +106,19 @@ def _check_version(model: Message, where: str) -> None:
         )
 
 
-def _check_values(values: list[Message], expected: tuple[str, ...], where: str, kind: str) -> None:
+def _sizes(spans: bool) -> dict[str, Sizes]:
+    """Of the inputs, batches of one."""
+    kinds = (*FEATURES, "spans") if spans else FEATURES
+    rows = {kind: 1 if kind == "globals" else None for kind in kinds}
+    features = {kind: (len(tables_of(spans=spans)[kind]), rows[kind], 1) for kind in kinds}
+    return {**features, **TABLES_IN}
+
+
+def _check_values(
+    values: list[Message], expected: tuple[str, ...], wanted_of: Mapping[str, Sizes], what: str
+) -> None:
     """Hold inputs or outputs against the contract: names in order, types, sizes."""
+    where, _, kind = what.rpartition(": ")
     names = [value.get("name", "") for value in values]
     if names != list(expected):
         found = ", ".join(_quoted(name) for name in names[: 2 * len(expected)]) or "none"
@@ -112,10 +126,11 @@ def _check_values(values: list[Message], expected: tuple[str, ...], where: str, 
     for name, value in zip(names, values, strict=True):
         tensor: Message = value.get("type", {}).get("tensor_type", {})
         sizes = tuple(_size(dim) for dim in tensor.get("shape", {"dim": []})["dim"])
-        kind_of, wanted = tensor.get("elem_type", 0), SIZES.get(name, (None,) * AXES_OF_OUTPUTS)
-        is_right = sizes == wanted if name in SIZES else len(sizes) == AXES_OF_OUTPUTS
-        if kind_of != (INT64 if name == "hops" else FLOAT) or not is_right:
-            kind_wanted = "int64" if name == "hops" else "float32"
+        kind_of, is_whole = tensor.get("elem_type", 0), name in TOPOLOGY
+        wanted = wanted_of.get(name, (None,) * AXES_OF_OUTPUTS)
+        is_right = sizes == wanted if name in wanted_of else len(sizes) == AXES_OF_OUTPUTS
+        if kind_of != (INT64 if is_whole else FLOAT) or not is_right:
+            kind_wanted = "int64" if is_whole else "float32"
             found = f"sizes {_shown(sizes)} of type {kind_of}"
             raise _refusal(where, f"'{name}' must be {kind_wanted} {_shown(wanted)}", found)
 
@@ -130,12 +145,14 @@ def _shown(sizes: Sizes) -> str:
     return f"({', '.join(numbers)}{', ...' if len(sizes) > len(numbers) else ''})"
 
 
-def _constants(tensors: list[Message], where: str) -> dict[str, tuple[int, ...]]:
+def _constants(
+    tensors: list[Message], taken: tuple[str, ...], where: str
+) -> dict[str, tuple[int, ...]]:
     """Shapes of constants by name."""
     found: dict[str, tuple[int, ...]] = {}
     for tensor in tensors:
         name = tensor.get("name", "")
-        if not name or name in found or name in (*INPUTS, *OUTPUTS):
+        if not name or name in found or name in taken:
             raise _refusal(where, f"the name {_quoted(name)} of a constant is taken, or none")
         found[name] = _shape(tensor, f"{where}, constant {_quoted(name)}")
     return found
@@ -202,7 +219,9 @@ def _check_attribute(attribute: Message, where: str) -> None:
         _check_integers(attribute["ints"] or [attribute["i"]], where)
 
 
-def _check_order(nodes: tuple[Node, ...], given: list[str], where: str) -> None:
+def _check_order(
+    nodes: tuple[Node, ...], given: list[str], outputs: tuple[str, ...], where: str
+) -> None:
     """Refuse values that are used before they are made, made twice, or never made."""
     made = set(given)
     for row, node in enumerate(nodes):
@@ -213,7 +232,7 @@ def _check_order(nodes: tuple[Node, ...], given: list[str], where: str) -> None:
         if node.output in made:
             raise _refusal(where, f"node {row}, '{node.operator}': {_quoted(node.output)} is taken")
         made.add(node.output)
-    for name in OUTPUTS:
+    for name in outputs:
         if name not in made:
             raise _refusal(where, f"nothing makes the output '{name}'")
 

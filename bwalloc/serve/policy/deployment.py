@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from bwalloc.serve.policy.worker import Worker
 
 if TYPE_CHECKING:
     from bwalloc.network import Network
+    from bwalloc.observe import UsualDay
     from bwalloc.serve.bundles.bundle import Bundle
 
 
@@ -29,18 +30,29 @@ class Deployment:
 
     def ask(self, rates_gbps: np.ndarray, within_s: float) -> Proposal:
         """The policy's answer to what its session knows; see `Worker.run` for what it raises."""
-        given = self.session.inputs(rates_gbps)
-        return self.worker.run(lambda: self.runtime(given), within_s)
+        given, orders = self.session.inputs(rates_gbps), self.session.ordering()
+
+        def answer() -> Proposal:
+            found = self.runtime(given)
+            return found if found.orders else replace(found, orders=orders(found.about_spans))
+
+        return self.worker.run(answer, within_s)
 
 
-def deploy(bundle: Bundle, network: Network, wanted: RuntimeName, number: int) -> Deployment:
-    """Bind and warm up.
+def deploy(
+    bundle: Bundle,
+    network: Network,
+    wanted: RuntimeName,
+    number: int,
+    usual: UsualDay | None = None,
+) -> Deployment:
+    """Bind and warm up; `usual` as in `Bundle.bind`.
 
     Raises:
         UnknownNameError: There is no such runtime.
         BundleError: The runtime cannot run this bundle, or decides otherwise.
     """
-    session = PolicySession(network, bundle.policy)
+    session = PolicySession(network, bundle.policy, usual)
     nothing = np.zeros(network.tunnels.exists.shape, np.float32)
     for _ in range(2):  # the first record of an episode and a later one take other ways
         session.push(nothing_read(network))

@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 import numpy as np
 
 from bwalloc.allocate.correction import Correction
-from bwalloc.allocate.decision import ASKED, FEATURES, INPUTS
+from bwalloc.allocate.decision import (
+    ASKED,
+    FEATURES,
+    OUTPUTS,
+    SPAN_OUTPUTS,
+    TOPOLOGY,
+    input_names,
+)
 from bwalloc.allocate.decode import Ask, Decoder
-from bwalloc.allocate.neural import Graph, act, embed
+from bwalloc.allocate.neural import Graph, act, act_spans, embed
 from bwalloc.errors import BundleError, unknown_name
-from bwalloc.serve.bundles.golden import TOLERANCE, golden_decisions
+from bwalloc.serve.bundles.golden import NO_ROOM_GBPS, TOLERANCE, golden_decisions
 from bwalloc.serve.bundles.manifest import GOLDEN, ONNX
 
 if TYPE_CHECKING:
@@ -25,17 +32,21 @@ if TYPE_CHECKING:
 
 RuntimeName = Literal["auto", "onnx", "numpy"]
 Given = Mapping[str, np.ndarray]
-"""Inputs of one decision by the names of `INPUTS`, B = 1."""
+"""Inputs of one decision by the names of `input_names`, B = 1."""
 TRIALS = 3
 """Inferences a runtime is timed by, after one to warm up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a policy answers: rates in Gbit/s (demands, tunnels), and orders."""
+    """What a policy answers: rates in Gbit/s (demands, tunnels), and orders.
+
+    Of a runtime: what orders are made from, (spans, 2, 1), if the policy sees spans.
+    """
 
     rates_gbps: np.ndarray
     orders: Sequence[Order] = ()
+    about_spans: np.ndarray | None = None
 
 
 class Runtime(Protocol):
@@ -59,11 +70,12 @@ class NumpyRuntime:
         self._decoded = _Decoded(bundle, network)
 
     def __call__(self, given: Given) -> Proposal:
-        """Rates, float32; this kind of policy orders nothing."""
-        weights, graph = self._policy.weights, self._graph
-        features = {kind: given[kind] for kind in FEATURES}
-        embedding = embed(weights, features, graph, self._policy.architecture)
-        return self._decoded(given, act(weights, embedding, graph))
+        """Rates, float32, and the answer about spans."""
+        weights, graph, architecture = self._policy.weights, self._graph, self._policy.architecture
+        kinds = (*FEATURES, "spans") if architecture.spans else FEATURES
+        embedding = embed(weights, {kind: given[kind] for kind in kinds}, graph, architecture)
+        about = act_spans(weights, embedding)
+        return self._decoded(given, act(weights, embedding, graph), about)
 
 
 class _Decoded:
@@ -73,10 +85,12 @@ class _Decoded:
         self._correction = Correction(bundle.policy.tuned.get("action", {}))
         self._decoder = Decoder(network)
 
-    def __call__(self, given: Given, action: np.ndarray) -> Proposal:
+    def __call__(
+        self, given: Given, action: np.ndarray, about_spans: np.ndarray | None
+    ) -> Proposal:
         ask = Ask(*(given[name] for name in ASKED))
         rates = self._decoder(self._correction(ask, action), given["capacity_gbps"])
-        return Proposal(rates[:, :, 0])
+        return Proposal(rates[:, :, 0], about_spans=about_spans)
 
 
 class OnnxRuntime:
@@ -96,27 +110,36 @@ class OnnxRuntime:
         """
         where = f"{bundle.path}/{ONNX}"
         self._session = _session(bundle.parts[ONNX], where)
+        self._spans = bundle.policy.architecture.spans
+        self._inputs = input_names(spans=self._spans)
         self._check_golden(bundle, where)
         self._decoded = _Decoded(bundle, network) if network.demands.floor_gbps.any() else None
 
     def __call__(self, given: Given) -> Proposal:
-        """Rates, float32; this kind of policy orders nothing."""
+        """Rates, float32, and the answer about spans."""
+        rates, action = OUTPUTS
+        wanted = rates if self._decoded is None else action
+        first, *about = self._run((wanted, *(SPAN_OUTPUTS if self._spans else ())), given)
+        about_spans = about[0] if about else None
         if self._decoded is not None:
-            return self._decoded(given, self._run("action", given))
-        return Proposal(self._run("rates_gbps", given)[:, :, 0])
+            return self._decoded(given, first, about_spans)
+        return Proposal(first[:, :, 0], about_spans=about_spans)
 
-    def _run(self, output: str, given: Given) -> np.ndarray:
-        return self._session.run([output], {name: given[name] for name in INPUTS})[0]
+    def _run(self, outputs: Sequence[str], given: Given) -> list[np.ndarray]:
+        return self._session.run(list(outputs), {name: given[name] for name in self._inputs})
 
     def _check_golden(self, bundle: Bundle, where: str) -> None:
-        stored = golden_decisions(bundle.parts[GOLDEN], f"{bundle.path}/{GOLDEN}")
+        place = f"{bundle.path}/{GOLDEN}"
+        stored = golden_decisions(bundle.parts[GOLDEN], place, spans=self._spans)
+        names = (OUTPUTS[0], *(SPAN_OUTPUTS if self._spans else ()))
         for column in range(stored["capacity_gbps"].shape[-1]):
             one = {
-                name: values if name == "hops" else values[..., column : column + 1]
+                name: values if name in TOPOLOGY else values[..., column : column + 1]
                 for name, values in stored.items()
             }
-            rates, widest = self._run("rates_gbps", one), one["capacity_gbps"].max()
-            found = float(np.abs(rates - one["rates_gbps"]).max() / widest)
+            answers, widest = self._run(names, one), max(one["capacity_gbps"].max(), NO_ROOM_GBPS)
+            away = [np.abs(answer - one[n]).max() for n, answer in zip(names, answers, strict=True)]
+            found = float(np.max([away[0] / widest, *away[1:]]))
             if not found <= TOLERANCE:
                 msg = (
                     f"{where}: onnxruntime decides otherwise than the exported policy did "

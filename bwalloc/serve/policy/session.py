@@ -6,23 +6,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.allocate.corrected import CorrectedForecast
 from bwalloc.allocate.decision import inputs_of
+from bwalloc.allocate.learned import corrected_of
+from bwalloc.allocate.session import named_orders
 from bwalloc.observe import Memory, Readings
 from bwalloc.observe.features import SPANS
+from bwalloc.serve.telemetry.spans import nothing_ordered
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bwalloc.allocate.gated import OrderMemory
     from bwalloc.allocate.learned import Policy
+    from bwalloc.control import Order
     from bwalloc.network import Network
+    from bwalloc.observe import UsualDay
     from bwalloc.serve.policy.runtime import Given
 
 
 class PolicySession:
     """History and features of one policy, by the code that training uses."""
 
-    def __init__(self, network: Network, policy: Policy) -> None:
-        """Nothing is seen yet."""
-        self.corrected = CorrectedForecast(network, policy.tuned, compiled=None)
+    def __init__(self, network: Network, policy: Policy, usual: UsualDay | None = None) -> None:
+        """Nothing is seen yet; `usual` is the usual day, which orders are made by."""
+        self.corrected = corrected_of(network, policy, usual)
         self._has_begun = False
         self._inherited: tuple[PolicySession, np.ndarray] | None = None
 
@@ -65,6 +72,7 @@ class PolicySession:
             source, rows = self._inherited
             corrected.window = source.corrected.window.carried(rows, readings)
             corrected.memory = _carried(source, rows, readings)
+            corrected.ordered = _carried_orders(source, self, rows, readings)
             self._inherited, self._has_begun = None, True
         if not self._has_begun:
             corrected.start(readings)
@@ -79,6 +87,18 @@ class PolicySession:
     def inputs(self, rates_gbps: np.ndarray) -> Given:
         """Inputs of the decision that is due, new arrays; `rates_gbps` (demands, tunnels) hold."""
         return inputs_of(self.corrected, rates_gbps[:, :, None].astype(np.float32))
+
+    def ordering(self) -> Callable[[np.ndarray | None], tuple[Order, ...]]:
+        """What makes orders of an answer about spans, (spans, 2, 1), by what is known now.
+
+        Without an answer the orders are those of `two-bar`. It holds though telemetry goes on.
+        """
+        corrected, outlook = self.corrected, self.corrected.outlook
+
+        def orders(answer: np.ndarray | None) -> tuple[Order, ...]:
+            return named_orders(corrected.network, corrected.orders(answer, outlook))
+
+        return orders
 
 
 def _carried(source: PolicySession, rows: np.ndarray, readings: Readings) -> Memory:
@@ -95,11 +115,23 @@ def _carried(source: PolicySession, rows: np.ndarray, readings: Readings) -> Mem
     return Memory(memory.seen, means, square, excess)
 
 
+def _carried_orders(
+    source: PolicySession, session: PolicySession, rows: np.ndarray, readings: Readings
+) -> OrderMemory | None:
+    """What orders remember, for other demands and spans."""
+    gated, before = session.corrected.gated, source.corrected
+    if gated is None:
+        return None
+    if before.gated is None or before.ordered is None:
+        return gated.start(readings)
+    return gated.carried(before.gated, before.ordered, rows, readings)
+
+
 def nothing_read(network: Network) -> Readings:
     """Readings before any telemetry: capacities as built, and no load."""
     demands = np.zeros((network.n_demands, 1), np.float32)
     links = np.asarray(network.links.capacity_gbps, np.float32)[:, None]
     return Readings(
         demands, demands, demands, demands, demands, demands[:, None],
-        links, links * 0, np.zeros(1),
+        links, links * 0, np.zeros(1), **nothing_ordered(network),
     )  # fmt: skip

@@ -10,11 +10,13 @@ import numpy as np
 
 from bwalloc.control import Telemetry
 from bwalloc.observe import Readings, hour_of_week
+from bwalloc.observe.readings import read_announced
 from bwalloc.observe.works import under_works
 from bwalloc.serve.reasons import reason
 from bwalloc.serve.telemetry.capacities import Capacities, LinkReport
 from bwalloc.serve.telemetry.freshness import Freshness, utc_of
 from bwalloc.serve.telemetry.loads import AbsurdLoadsError, Loads
+from bwalloc.serve.telemetry.spans import SpanReader
 
 if TYPE_CHECKING:
     from bwalloc.allocate.limits import Limits, Times
@@ -71,12 +73,14 @@ class Receiver:
         self.freshness = Freshness(times, clock)
         self.loads = Loads(network, limits, times, static_gbps)
         self.capacities = Capacities(network, limits, times)
+        self.spans = SpanReader(network)
 
     def reset(self) -> None:
         """Forget what came."""
         self.freshness.reset()
         self.loads.reset()
         self.capacities.reset()
+        self.spans.reset()
 
     def inherit(self, other: Receiver, rows: np.ndarray) -> None:
         """Go on from the receiver of the network before, by name.
@@ -89,6 +93,7 @@ class Receiver:
         self.freshness.times = self.loads.times
         self.loads.inherit(other.loads, rows)
         self.capacities.inherit(other.capacities)
+        self.spans.inherit(other.spans)
 
     def take(self, telemetry: Telemetry | None) -> Intake:
         """What is known now; raises nothing, whatever came."""
@@ -122,7 +127,8 @@ class Receiver:
         now_s = self.clock.monotonic()
         columns, mended = self.loads.read(telemetry.demands, now_s)
         capacity = self.capacities.learn(report, now_s)
-        reasons = (*remarks, *mended, *report.reasons)
+        spans, unread = self.spans.read(telemetry.spans)
+        reasons = (*remarks, *mended, *report.reasons, *unread)
         if telemetry.maintenance:
             until = end + timedelta(seconds=telemetry.interval_s)
             names, windows = self.network.links.name, telemetry.maintenance
@@ -134,6 +140,8 @@ class Receiver:
             capacity_gbps=capacity.astype(np.float32)[:, None],
             carried_gbps=report.carried_gbps.astype(np.float32)[:, None],
             hour_of_week=np.array([hour_of_week(end)]),
+            **spans,
+            **read_announced(self.network, capacity, telemetry.maintenance, end),
         )
         is_new = end != self.freshness.newest
         self.freshness.accept(end)

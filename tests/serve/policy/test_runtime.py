@@ -12,8 +12,10 @@ import pytest
 from supervising import agent, bound
 from wide import measured, wide
 
+from bwalloc.allocate.correction import action_length
 from bwalloc.errors import BundleError, UnknownNameError
 from bwalloc.gym.engine import Engine
+from bwalloc.observe import usual_day
 from bwalloc.scenario import draw_world, load_scenario
 from bwalloc.serve import ReplayClock, load_bundle
 from bwalloc.serve.bundles.golden import TOLERANCE
@@ -66,7 +68,9 @@ def test_features_are_those_of_the_environment_to_the_last_bit(environment):
     engine.restart(FIRST, [draw_world(scenario, "test", 3)])
     supervisor = bound(scenario.network, clock=ReplayClock())
     binding, session = supervisor._core.binding, PolicySession(scenario.network, agent().policy)
-    session.corrected = type(session.corrected)(scenario.network, scenario.tuned, compiled=None)
+    session.corrected = type(session.corrected)(
+        scenario.network, scenario.tuned, compiled=None, usual=usual_day(scenario)
+    )
     rng, compared = np.random.default_rng(0), 0
     for _ in range(scenario.timing.intervals):
         record = telemetry_of(scenario.network, engine.readings)
@@ -84,7 +88,8 @@ def test_features_are_those_of_the_environment_to_the_last_bit(environment):
 
 def _action(rng, scenario):
     sizes = scenario.sizes
-    return rng.uniform(-1, 1, (1, sizes.demands * (3 + sizes.tunnels))).astype(np.float32)
+    length = action_length(sizes.demands, sizes.tunnels, sizes.spans)
+    return rng.uniform(-1, 1, (1, length)).astype(np.float32)
 
 
 def test_a_replayed_episode_is_decided_as_the_rule_decides_it():
@@ -141,8 +146,8 @@ def test_a_graph_that_decides_otherwise_is_refused(monkeypatch):
     network, example = wide(2, 2), None
 
     class Other(OnnxRuntime):
-        def _run(self, output, given):
-            return super()._run(output, given) * 1.001
+        def _run(self, outputs, given):
+            return [answer * 1.001 for answer in super()._run(outputs, given)]
 
     monkeypatch.setattr("bwalloc.serve.policy.runtime.OnnxRuntime", Other)
     with pytest.raises(BundleError, match=r"policy\.onnx: onnxruntime decides otherwise"):
