@@ -40,7 +40,7 @@ def stall_rates(
     by_substep = np.where(by_substep > TINY, by_substep, 0.0) / timing.substep_s
     room = _Room(scenario, world)
     rates, mean = np.zeros(by_substep.shape[:2]), by_substep.mean(2)
-    peak = _in_meters(scenario, by_substep.max(2), chunks.meter_gbps)
+    peak = _in_meters(scenario, by_substep.max(2), chunks.meter_gbps) * MARGIN
     widest = np.where(room.exists[:, None], room.left[network.flat_hops].min(1), 0.0)
     care = widest * _recent(by_substep, tunnels)
     lent = _is_lent(network)[:, None]
@@ -49,7 +49,8 @@ def stall_rates(
     ]
     dear, cheap = _others(scenario, members)
     turns = [(dear, mean), (members, mean)]
-    turns += [(rows, peak) for rows in by_group] + [(rows, care * lent) for rows in by_group]
+    turns += [(rows, peak) for rows in by_group] + [(members, care * LEAST_CARE)]
+    turns += [(rows, care * lent) for rows in by_group]
     turns += [(cheap, mean)] + [(rows, care) for rows in by_group]
     for rows, asked in turns:
         flat = (rows[:, None] * tunnels + np.arange(tunnels)).ravel()
@@ -133,3 +134,7 @@ class _Room:
 
 TINY = 1e-9
 ROUNDS = 2
+MARGIN = 1.02
+"""Guarantees of members over what is planned: what rounding leaves would stall a group for long."""
+LEAST_CARE = 0.03
+"""Share of its tunnels that a member keeps where it has just sent, ahead of cheaper demands."""
