@@ -40,7 +40,7 @@ def stall_rates(
     by_substep = np.where(by_substep > TINY, by_substep, 0.0) / timing.substep_s
     room = _Room(scenario, world)
     rates, mean = np.zeros(by_substep.shape[:2]), by_substep.mean(2)
-    peak = _in_meters(scenario, by_substep.max(2), chunks.meter_gbps) * MARGIN
+    peak = _in_meters(scenario, by_substep.max(2), chunks.meter_gbps)
     widest = np.where(room.exists[:, None], room.left[network.flat_hops].min(1), 0.0)
     care = widest * _recent(by_substep, tunnels)
     lent = _is_lent(network)[:, None]
@@ -49,7 +49,8 @@ def stall_rates(
     ]
     dear, cheap = _others(scenario, members)
     turns = [(dear, mean), (members, mean)]
-    turns += [(rows, peak) for rows in by_group] + [(members, care * LEAST_CARE)]
+    turns += [(rows, peak) for rows in by_group]
+    turns += [(members, peak * MARGIN), (members, care * LEAST_CARE)]
     turns += [(rows, care * lent) for rows in by_group]
     turns += [(cheap, mean)] + [(rows, care) for rows in by_group]
     for rows, asked in turns:
