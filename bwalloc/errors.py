@@ -14,6 +14,7 @@ BwallocError
 ├── InfeasibleError       a decision that breaks a limit
 ├── LimitsError           limits that make no sense, or name what the network has not
 ├── ServiceError          a sidecar that cannot listen, or must not as it was asked to
+├── PlaneError            a data plane that cannot be read or programmed, or is not ours
 └── SolverError           a linear programme that HiGHS did not solve
 """
 
@@ -73,6 +74,10 @@ class InfeasibleError(BwallocError, ValueError):
 
 class ServiceError(BwallocError):
     """Raised when a sidecar cannot listen where it was told to, or must not without protection."""
+
+
+class PlaneError(BwallocError):
+    """Raised when a data plane cannot be read or programmed, or its description makes no sense."""
 
 
 class LimitsError(BwallocError, ValueError):

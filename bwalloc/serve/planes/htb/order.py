@@ -1,0 +1,24 @@
+"""In which order classes change, so that guarantees fit their link after each single step."""
+
+from __future__ import annotations
+
+from bwalloc.serve.planes.htb.layout import ROOT, ClassId
+from bwalloc.serve.planes.htb.table import Rates, Table
+
+Step = tuple[ClassId, Rates]
+
+
+def steps(before: Table, after: Table) -> list[Step]:
+    """What changes: first what falls, then the links themselves, then what rises.
+
+    After each step the rates of a link's classes fit the link, if they do so before and after all
+    of them.
+    """
+    changed = [(key, rates) for key, rates in after.items() if before.get(key) != rates]
+    return sorted(changed, key=lambda step: _turn(before, *step))
+
+
+def _turn(before: Table, key: ClassId, rates: Rates) -> int:
+    if key[1] == ROOT:
+        return 1
+    return 0 if key in before and rates.rate <= before[key].rate else 2
