@@ -1,9 +1,9 @@
 """The policy network as a policy of Stable-Baselines3: actors and critics of PPO and SAC.
 
 The mean action IS the network's action, so weights go to and from `ApgTrainer` unchanged. Noise has
-one scale per part of an action (reserve, weight, leftover, split), shared by all rows, and the
-numbers of an action that move nothing (rows that pad, tunnels that do not exist) count in no
-likelihood.
+one scale per part of an action (reserve, weight, leftover, split; renewal and bar of spans), shared
+by all rows, and the numbers of an action that move nothing (rows that pad, tunnels that do not
+exist) count in no likelihood.
 """
 
 from __future__ import annotations
@@ -21,19 +21,21 @@ from stable_baselines3.sac.policies import SACPolicy
 from torch import nn
 from torch.nn import functional
 
-from bwalloc.allocate.correction import PARTS
+from bwalloc.allocate.correction import PARTS, SPAN_PARTS
 from bwalloc.allocate.neural import (
     LATEST,
     Architecture,
     Graph,
     act,
+    act_spans,
     answered,
+    answered_spans,
     embed,
     layer_shapes,
 )
-from bwalloc.gym.spaces import features_of
+from bwalloc.gym.spaces import features_of, n_sold, split_action
 from bwalloc.learn.network import PolicyNetwork, drawn_layers, named_weights
-from bwalloc.observe import TABLES
+from bwalloc.observe import tables_of
 
 if TYPE_CHECKING:
     from bwalloc.network import Network
@@ -55,24 +57,40 @@ class View:
         exists = scenario.network.tunnels.exists
         single = np.repeat(exists.any(1, keepdims=True), len(PARTS) - 1, 1)
         parts = np.minimum(np.arange(single.shape[1] + exists.shape[1]), len(PARTS) - 1)
-        self.part = self._padded(np.tile(parts, (len(exists), 1))).ravel().astype(np.int64)
-        self.moves = self._padded(np.hstack([single, exists])).ravel().astype(np.float32)
+        bars = np.tile(len(PARTS) + np.arange(len(SPAN_PARTS)), self.sizes.spans)
+        sold = np.repeat(np.arange(self.sizes.spans) < n_sold(self.network), len(SPAN_PARTS))
+        part = self._padded(np.tile(parts, (len(exists), 1))).ravel()
+        moves = self._padded(np.hstack([single, exists])).ravel()
+        self.part = np.concatenate([part, bars]).astype(np.int64)
+        self.moves = np.concatenate([moves, sold]).astype(np.float32)
+        self.n_parts = len(PARTS) + (len(SPAN_PARTS) if self.sizes.spans else 0)
 
     def features(self, observation: Observation) -> dict[str, torch.Tensor]:
         """(features, rows, B) by kind, as the network takes them."""
         return features_of(observation, self.network, self.sizes)
 
-    def flat(self, answer: torch.Tensor) -> torch.Tensor:
-        """(demands, 3 + tunnels, B) as actions of the space, (B, padded numbers)."""
+    def flat(self, answer: torch.Tensor, about: torch.Tensor | None = None) -> torch.Tensor:
+        """Answers as actions of the space, (B, padded numbers).
+
+        Args:
+            answer: (demands, 3 + tunnels, B).
+            about: of spans, (spans, 2, B).
+        """
         rows, columns = self.sizes.demands, len(PARTS) - 1 + self.sizes.tunnels
         missing = (0, columns - answer.shape[1], 0, rows - answer.shape[0])
-        return functional.pad(answer.permute(2, 0, 1), missing).reshape(answer.shape[2], -1)
+        flat = functional.pad(answer.permute(2, 0, 1), missing).reshape(answer.shape[2], -1)
+        if about is None:
+            return flat
+        missing = (0, 0, 0, self.sizes.spans - about.shape[0])
+        spans = functional.pad(about.permute(2, 0, 1), missing).reshape(answer.shape[2], -1)
+        return torch.cat([flat, spans], 1)
 
-    def rows(self, actions: torch.Tensor) -> torch.Tensor:
+    def rows(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The inverse of `flat`."""
         demands, tunnels = self.graph.shape
-        whole = actions.reshape(len(actions), self.sizes.demands, -1)
-        return whole[:, :demands, : len(PARTS) - 1 + tunnels].permute(1, 2, 0)
+        whole, about = split_action(actions, self.sizes)
+        answer = whole[:, :demands, : len(PARTS) - 1 + tunnels].permute(1, 2, 0)
+        return answer, about[:, : n_sold(self.network)].permute(1, 2, 0)
 
     def _padded(self, table: np.ndarray) -> np.ndarray:
         rows, columns = self.sizes.demands, len(PARTS) - 1 + self.sizes.tunnels
@@ -103,7 +121,7 @@ class Noise(nn.Module):
     def __init__(self, view: View, log_std_init: float) -> None:
         """All parts begin at the same scale."""
         super().__init__()
-        self.log_std = nn.Parameter(torch.full((len(PARTS),), log_std_init))
+        self.log_std = nn.Parameter(torch.full((view.n_parts,), log_std_init))
         self.register_buffer("part", torch.as_tensor(view.part), persistent=False)
         self.register_buffer("moves", torch.as_tensor(view.moves), persistent=False)
 
@@ -199,7 +217,8 @@ class PpoPolicy(ActorCriticPolicy):
         actor, graph = self.actor, self.view.graph
         weights = actor.weights
         rows = embed(weights, self.view.features(obs), graph, actor.architecture)
-        return self.view.flat(act(weights, rows, graph)), self.critic(rows.demands.detach(), graph)
+        flat = self.view.flat(act(weights, rows, graph), act_spans(weights, rows))
+        return flat, self.critic(rows.demands.detach(), graph)
 
 
 class SacActor(nn.Module):
@@ -234,7 +253,8 @@ class SacActor(nn.Module):
     def _answer(self, obs: Any) -> torch.Tensor:
         features, network, graph = self.view.features(obs), self.network, self.view.graph
         rows = embed(network.weights, features, graph, network.architecture)
-        return self.view.flat(answered(network.weights, rows, graph))
+        answer = answered(network.weights, rows, graph)
+        return self.view.flat(answer, answered_spans(network.weights, rows))
 
 
 class SacCritic(nn.Module):
@@ -250,7 +270,8 @@ class SacCritic(nn.Module):
         super().__init__()
         whole = plan.architecture
         self.view = view
-        self.architecture = Architecture(whole.hidden, min(whole.rounds, 1))
+        rounds = min(whole.rounds, 1)
+        self.architecture = Architecture(whole.hidden, rounds, spans=whole.spans)
         self.history = whole.history
         self.layers = drawn_layers(_reading_actions(self.architecture), plan.seed + 1)
         self.first, self.second = (Pooled(whole.hidden, plan.seed + n) for n in (2, 3))
@@ -272,19 +293,23 @@ class SacCritic(nn.Module):
         self.second.centre(value)
 
     def _with_action(
-        self, features: dict[str, torch.Tensor], action: torch.Tensor
+        self, features: dict[str, torch.Tensor], actions: tuple[torch.Tensor, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
         """Features with the action's numbers behind them, by the rows they are about."""
+        action, about = actions
         demands, single = features["demands"], len(PARTS) - 1
         if not self.history:
             demands = demands * torch.as_tensor(LATEST, device=demands.device)
         per_demand = action[:, :single].transpose(0, 1)
         per_tunnel = action[:, single:].reshape(1, -1, action.shape[-1])
-        return {
+        seen = {
             **features,
             "demands": torch.cat([demands, per_demand]),
             "tunnels": torch.cat([features["tunnels"], per_tunnel]),
         }
+        if "spans" in features:
+            seen["spans"] = torch.cat([features["spans"], about.transpose(0, 1)])
+        return seen
 
 
 class SacPolicy(SACPolicy):
@@ -307,9 +332,12 @@ class SacPolicy(SACPolicy):
 
 
 def _reading_actions(architecture: Architecture) -> dict[str, tuple[int, int]]:
-    """Layers of an encoder that sees the action: its parts per demand, its split per tunnel."""
-    inputs = {kind: len(table) for kind, table in TABLES.items()}
+    """Layers of an encoder that sees the action, by the rows that its numbers are about."""
+    tables = tables_of(spans=architecture.spans)
+    inputs = {kind: len(table) for kind, table in tables.items()}
     inputs["demands"] += len(PARTS) - 1
     inputs["tunnels"] += 1
+    if architecture.spans:
+        inputs["spans"] += len(SPAN_PARTS)
     shapes = layer_shapes(architecture, inputs)
     return {name: shape for name, shape in shapes.items() if not name.endswith(".out")}

@@ -99,7 +99,7 @@ def test_it_begins_next_to_the_base_allocator(scenario, algorithm):
 
 @BOTH
 def test_weights_of_an_agent_are_taken_over(scenario, algorithm):
-    agent = PolicyNetwork(recipe(algorithm).network.architecture, seed=9).numpy()
+    agent = PolicyNetwork(recipe(algorithm).architecture(scenario), seed=9).numpy()
     trainer = make_trainer(scenario, recipe(algorithm), "cpu", agent)
 
     assert isinstance(trainer, Sb3Trainer)
@@ -206,7 +206,7 @@ def test_actions_fit_padded_spaces_and_padding_counts_for_nothing(scenario):
     answer = torch.randn(8, 4, 3)
 
     assert (3, 10 * 5) == padded.flat(answer).shape
-    assert torch.equal(answer, padded.rows(padded.flat(answer)))
+    assert torch.equal(answer, padded.rows(padded.flat(answer))[0])
     assert narrow.moves.sum() == padded.moves.sum()
     mean = padded.flat(answer)
     noisy = mean + (1 - torch.as_tensor(padded.moves)) * 9.0
