@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,11 +17,13 @@ from bwalloc.cli.outputs import check_outputs
 from bwalloc.errors import BwallocError
 from bwalloc.observe import usual_day
 from bwalloc.scenario import load_scenario
+from bwalloc.serve.planes.opening import PlaneName
 from bwalloc.serve.policy.runtime import RuntimeName
 
 if TYPE_CHECKING:
     from bwalloc.serve import Supervisor
     from bwalloc.serve.http import Listener, Settings
+    from bwalloc.serve.planes import PlaneLoop
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,27 @@ class Access:
     drain_s: float = 1.0
 
 
+@dataclass(frozen=True)
+class Enforcement:
+    """What measures and enforces.
+
+    Args:
+        plane: none: a controller that posts telemetry; htb: this process, on Linux interfaces.
+        plane_file: TOML file that says which interface carries which link.
+        apply: --no-apply reads and decides, and changes nothing.
+    """
+
+    plane: PlaneName = "none"
+    plane_file: Path | None = None
+    apply: bool = True
+
+
 def run(
     agent: str,
     *,
     env: str,
     access: Annotated[Access, Parameter(name="*")] = Access(),
+    enforcement: Annotated[Enforcement, Parameter(name="*")] = Enforcement(),
     limits: Path | None = None,
     shadow: str | None = None,
     key: Path | None = None,
@@ -60,10 +79,13 @@ def run(
 ) -> int:
     """Decide over HTTP: telemetry in, decision out; with a page for operators and metrics.
 
+    With `--plane htb` it measures and enforces by itself.
+
     Args:
         agent: name of an agent of the catalogue, or a bundle (with a /).
         env: environment whose network it decides for.
         access: who may reach it.
+        enforcement: what measures and enforces.
         limits: TOML file of what every decision is held to.
         shadow: another agent that decides beside and is never enforced.
         key: Ed25519 public key (PEM) that every bundle must be signed with.
@@ -89,7 +111,32 @@ def run(
             if beside:
                 supervisor.shadow(beside)
             begun = f"{bundle.name} {bundle.version} decides for {scenario.slug} at {listener.url}"
-            return _serve(supervisor, listener, settings, begun)
+            with _plane(supervisor, enforcement) as plane:
+                return _serve(supervisor, listener, settings, plane, begun)
+
+
+@contextmanager
+def _plane(supervisor: Supervisor, chosen: Enforcement) -> Generator[PlaneLoop | None]:
+    """The plane's loop while it runs; None where a controller measures and enforces."""
+    from bwalloc.serve.planes import PlaneLoop, open_plane, read_plane_file
+
+    if chosen.plane == "none" or chosen.plane_file is None:
+        if chosen.plane != "none" or chosen.plane_file is not None:
+            msg = "--plane htb and --plane-file FILE go together; give both, or neither."
+            raise BwallocError(msg)
+        yield None
+        return
+    file, network = read_plane_file(chosen.plane_file), supervisor.network
+    static_gbps = supervisor.static_gbps
+    plane = open_plane(chosen.plane, network, file, static_gbps, is_enforcing=chosen.apply)
+    period_s = network.interval_s / file.scale.time
+    with closing(plane):
+        loop = PlaneLoop(supervisor, plane, period_s, is_enforcing=chosen.apply)
+        loop.start()
+        try:
+            yield loop
+        finally:
+            loop.stop()
 
 
 def _settings(access: Access, key: Path | None) -> Settings:
@@ -116,12 +163,19 @@ def _settings(access: Access, key: Path | None) -> Settings:
     )
 
 
-def _serve(supervisor: Supervisor, listener: Listener, settings: Settings, begun: str) -> int:
+def _serve(
+    supervisor: Supervisor,
+    listener: Listener,
+    settings: Settings,
+    plane: PlaneLoop | None,
+    begun: str,
+) -> int:
     from bwalloc.serve.http import Drain, create_app, serve
 
     def tell() -> None:
         print(f"{begun} (page for operators; /docs: API); SIGTERM or Ctrl-C ends it", flush=True)
 
     drain = Drain()
-    ended_by = serve(create_app(supervisor, settings, drain), listener, settings, drain, tell)
+    app = create_app(supervisor, settings, drain, plane)
+    ended_by = serve(app, listener, settings, drain, tell)
     return INTERRUPTED if ended_by == signal.SIGINT else 0

@@ -16,6 +16,7 @@ Where what is:
   network, `operator` what people said. `clock` is the time.
 - `books`: `status` is the record it gives of itself, gathered by `report`, with `counters`;
   `chronicle` writes the lines of the `audit` log and reads back what the process before left.
+- `planes` measure and enforce: `htb` on Linux interfaces, with a watchdog process beside.
 - `http` puts it behind HTTP.
 """
 

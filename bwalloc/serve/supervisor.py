@@ -93,6 +93,13 @@ class Supervisor:
         """What every decision is held to."""
         return self._core.limits
 
+    @property
+    def static_gbps(self) -> np.ndarray:
+        """The table that needs no telemetry, on links as built; (demands, tunnels)."""
+        binding = self._core.binding
+        built = np.asarray(binding.network.links.capacity_gbps, np.float64)
+        return binding.guard.hold(binding.static_gbps, built, None, None).rates_gbps
+
     def decide(self, telemetry: Telemetry | None) -> Decision:
         """The decision for the interval that begins where `telemetry` ends; never raises.
 

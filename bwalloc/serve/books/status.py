@@ -158,6 +158,43 @@ class Shadow:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaneStatus:
+    """The state of a plane and its loop.
+
+    Attributes:
+        kind: of the plane.
+        is_enforcing: decisions are put into force; else they are only made.
+        is_reachable: the last read and the last decision met no error, and nothing lasts that is
+            wrong with the plane.
+        rounds: intervals since the start.
+        errors: by what failed; `late` is a decision that was dropped because its interval was over.
+        last_error: text of the last one.
+        happened: how often each note was given, by its stable word.
+        recent: texts of the last notes and errors, newest last.
+        reading, applying: histograms of their seconds.
+        read_age_s, apply_age_s: since the last that worked.
+        changed, kept: classes of the last decision, see `Applied`.
+        watchdog_pid: the process that puts the static table back.
+    """
+
+    kind: str
+    is_enforcing: bool
+    is_reachable: bool
+    rounds: int
+    errors: Mapping[str, int]
+    last_error: str | None
+    happened: Mapping[str, int]
+    recent: tuple[str, ...]
+    reading: DecisionTimes
+    applying: DecisionTimes
+    read_age_s: float | None
+    apply_age_s: float | None
+    changed: int
+    kept: int
+    watchdog_pid: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The state of a supervisor at one moment; no field holds NaN or infinity.
 
@@ -176,8 +213,10 @@ class Status:
         overrides: tenants whose rates an operator set.
         shadow: a bundle that decides beside.
         audit_errors: lines that could not be written.
-        is_ready: a policy is loaded, and telemetry is fresh or none was due yet.
+        is_ready: a policy is loaded, telemetry is fresh or none was due yet, and the plane, if
+            there is one, can be reached.
         is_closed: `close` was called.
+        plane: what measures and enforces; None where a controller does.
     """
 
     schema: int
@@ -202,3 +241,4 @@ class Status:
     audit_errors: int
     is_ready: bool
     is_closed: bool
+    plane: PlaneStatus | None = None

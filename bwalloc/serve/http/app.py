@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -24,11 +25,16 @@ from bwalloc.serve.http.watching import Watching
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from bwalloc.serve.books.status import Status
+    from bwalloc.serve.planes import PlaneLoop
     from bwalloc.serve.supervisor import Supervisor
 
 
 def create_app(
-    supervisor: Supervisor, settings: Settings | None = None, drain: Drain | None = None
+    supervisor: Supervisor,
+    settings: Settings | None = None,
+    drain: Drain | None = None,
+    plane: PlaneLoop | None = None,
 ) -> ASGIApp:
     """Everything that the sidecar answers; it keeps nothing outside of what is returned.
 
@@ -36,9 +42,17 @@ def create_app(
         supervisor: decides; closing it stays with the caller.
         settings: who may ask, and how much.
         drain: says when the end is near; never, by default.
+        plane: reads, decides and applies by itself; telemetry is then taken from nobody else.
     """
     settings, drain = settings or Settings(), drain or Drain()
     turns = Turns(settings.max_waiting)
+
+    def status() -> Status:
+        found = supervisor.status()
+        if plane is None:
+            return found
+        said = plane.status()
+        return replace(found, plane=said, is_ready=found.is_ready and said.is_reachable)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncGenerator[None]:
@@ -57,9 +71,9 @@ def create_app(
     )
     answer_problems(app)
     for routes in (
-        Decisions(supervisor, turns),
+        Decisions(supervisor, turns, is_fed=plane is not None),
         Operations(supervisor, settings),
-        Watching(supervisor, Metrics(supervisor.status), drain),
+        Watching(status, Metrics(status), drain),
     ):
         app.include_router(routes.router())
     add_pages(app)

@@ -31,6 +31,7 @@ class Decisions:
 
     supervisor: Supervisor
     turns: Turns
+    is_fed: bool = False
 
     def router(self) -> APIRouter:
         """Their paths."""
@@ -50,8 +51,11 @@ class Decisions:
 
         Telemetry that is well-formed is always answered with a decision; `source` and `reasons` say
         where its rates come from. The same `interval_end` again is given the same decision again.
-        `null` says that nothing was measured.
+        `null` says that nothing was measured. A sidecar with a plane of its own measures by itself.
         """
+        if self.is_fed:
+            detail = "This sidecar measures and decides by itself (--plane); it takes no telemetry."
+            raise Problem(409, detail)
         self.turns.check_room()
         body = await request.body()
         decision, deployment = await self.turns.take(lambda: self._decided(body))

@@ -10,13 +10,15 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
-    HistogramMetricFamily,
     Metric,
 )
 from prometheus_client.registry import Collector
 
+from bwalloc.serve.http.families import gauge, histogram
+from bwalloc.serve.http.plane_metrics import plane_metrics
+
 if TYPE_CHECKING:
-    from bwalloc.serve.books.status import DecisionTimes, Status
+    from bwalloc.serve.books.status import Status
 
 
 class Metrics:
@@ -46,6 +48,8 @@ class _FromStatus(Collector):
         yield from _money(status)
         yield from _links(status)
         yield from _shadow(status)
+        if status.plane is not None:
+            yield from plane_metrics(status.plane)
 
 
 def _decisions(status: Status) -> Iterator[Metric]:
@@ -56,7 +60,8 @@ def _decisions(status: Status) -> Iterator[Metric]:
     for source, count in ladder.decisions.items():
         decisions.add_metric([source], count)
     yield decisions
-    yield _histogram(status.times)
+    text = "Time of a decision: checks, features, inference and guard."
+    yield histogram("bwalloc_decision_seconds", text, status.times)
     reasons = CounterMetricFamily(
         "bwalloc_reasons", "How often each reason was given.", labels=["reason"]
     )
@@ -71,19 +76,6 @@ def _decisions(status: Status) -> Iterator[Metric]:
     yield transitions
 
 
-def _histogram(times: DecisionTimes) -> Metric:
-    buckets = [
-        (str(bound), float(count))
-        for bound, count in zip(times.bounds_s, times.counts, strict=True)
-    ]
-    return HistogramMetricFamily(
-        "bwalloc_decision_seconds",
-        "Time of a decision: checks, features, inference and guard.",
-        buckets=[*buckets, ("+Inf", float(times.count))],
-        sum_value=times.total_s,
-    )
-
-
 def _deployment(status: Status) -> Iterator[Metric]:
     info = GaugeMetricFamily(
         "bwalloc_deployment_info",
@@ -96,18 +88,16 @@ def _deployment(status: Status) -> Iterator[Metric]:
 
 
 def _state(status: Status) -> Iterator[Metric]:
-    yield from _gauge(
+    yield from gauge(
         "telemetry_age_seconds", "Age of the newest telemetry.", status.telemetry_age_s
     )
-    yield from _gauge(
-        "last_decision_age_seconds", "Since the last decision.", status.decision_age_s
-    )
-    yield from _gauge(
+    yield from gauge("last_decision_age_seconds", "Since the last decision.", status.decision_age_s)
+    yield from gauge(
         "fallback_active", "The last decision was not the policy's.", status.ladder.is_fallback
     )
-    yield from _gauge("kill_switch", "The policy is switched off.", status.killed is not None)
-    yield from _gauge("overrides", "Tenants whose rates an operator set.", len(status.overrides))
-    yield from _gauge(
+    yield from gauge("kill_switch", "The policy is switched off.", status.killed is not None)
+    yield from gauge("overrides", "Tenants whose rates an operator set.", len(status.overrides))
+    yield from gauge(
         "projection_share",
         "Share of the rates that the guard moved, last decision.",
         status.projection_share,
@@ -121,10 +111,10 @@ def _state(status: Status) -> Iterator[Metric]:
 
 def _money(status: Status) -> Iterator[Metric]:
     money = status.money
-    yield from _gauge("bought_usd_per_hour", "Hourly bill of what is bought.", money.usd_per_h)
-    yield from _gauge("spent_usd_this_month", "Spent in the calendar month (UTC).", money.spent_usd)
-    yield from _gauge("orders_last_hour", "Orders in the last 60 minutes.", money.orders_last_hour)
-    yield from _gauge("orders_waiting", "Orders that wait for approval.", len(status.waiting))
+    yield from gauge("bought_usd_per_hour", "Hourly bill of what is bought.", money.usd_per_h)
+    yield from gauge("spent_usd_this_month", "Spent in the calendar month (UTC).", money.spent_usd)
+    yield from gauge("orders_last_hour", "Orders in the last 60 minutes.", money.orders_last_hour)
+    yield from gauge("orders_waiting", "Orders that wait for approval.", len(status.waiting))
 
 
 def _links(status: Status) -> Iterator[Metric]:
@@ -139,12 +129,6 @@ def _links(status: Status) -> Iterator[Metric]:
 def _shadow(status: Status) -> Iterator[Metric]:
     if status.shadow is not None:
         difference = status.shadow.difference_share
-        yield from _gauge(
+        yield from gauge(
             "shadow_difference_share", "Share of the rates that the shadow would move.", difference
         )
-
-
-def _gauge(name: str, text: str, value: float | None) -> Iterator[Metric]:
-    """One gauge; what is not known is left out, as Prometheus wants it."""
-    if value is not None:
-        yield GaugeMetricFamily(f"bwalloc_{name}", text, value=float(value))

@@ -18,7 +18,7 @@ WHY = {
     401: "The token is missing or wrong.",
     404: "What was named is not there.",
     408: "The body came too slowly.",
-    409: "Not now: there is nothing to go back to, or no folder to take from.",
+    409: "Not here or not now: nothing to go back to, no folder, or a plane of its own.",
     413: "The body is too large.",
     415: "The body is not `application/json`.",
     421: "`Host` is no name of this machine, which is asked for where no token is.",
@@ -42,7 +42,7 @@ def refusals(*codes: int) -> dict[str, Any]:
 
 def decide_operation() -> dict[str, Any]:
     """Arguments of the route that decides."""
-    made = refusals(*BODY, 503)
+    made = refusals(*BODY, 409, 503)
     made["responses"][200] = {
         "description": "A decision that can be put into force.",
         "headers": {

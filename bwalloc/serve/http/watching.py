@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from bwalloc.serve.http.openapi import health_operation, metrics_operation, refu
 
 if TYPE_CHECKING:
     from bwalloc.serve.http.server import Drain
-    from bwalloc.serve.supervisor import Supervisor
 
 STATUS = TypeAdapter(Status)
 
@@ -24,7 +24,7 @@ STATUS = TypeAdapter(Status)
 class Watching:
     """The routes that change nothing."""
 
-    supervisor: Supervisor
+    read: Callable[[], Status]
     metrics: Metrics
     drain: Drain
 
@@ -54,16 +54,16 @@ class Watching:
         return JSONResponse({"live": True})
 
     def ready(self) -> Response:
-        """A policy is loaded, its telemetry is fresh (or none is due yet), and no end is near."""
-        return _ready(is_it=self.supervisor.status().is_ready and not self.drain.is_on)
+        """A policy is loaded, telemetry fresh or not due yet, the plane in reach, no end near."""
+        return _ready(is_it=self.read().is_ready and not self.drain.is_on)
 
     def can_decide(self) -> Response:
         """A policy is loaded and no end is near, whatever the age of the telemetry."""
-        return _ready(is_it=not self.supervisor.status().is_closed and not self.drain.is_on)
+        return _ready(is_it=not self.read().is_closed and not self.drain.is_on)
 
     def status(self) -> Response:
         """Everything the sidecar says about itself; no tenant's row is in it."""
-        found = STATUS.dump_json(self.supervisor.status())
+        found = STATUS.dump_json(self.read())
         return Response(found, media_type="application/json")
 
     def scrape(self, request: Request) -> Response:

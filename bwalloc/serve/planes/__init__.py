@@ -2,17 +2,17 @@
 
 - `protocol` is what every plane is; `none` measures and enforces nothing; `htb` is Linux's.
 - `plane_file` describes one: which interface carries which link, which packets are whose.
-- `loop` reads, decides and applies every interval; `status` is the record it gives of itself.
+- `loop` reads, decides and applies every interval; `book` is what it counts.
 - `watchdog` is a process of its own that puts the static table back when decisions stop; `lease`
   is the controller's end of it.
 """
 
+from bwalloc.serve.books.status import PlaneStatus
 from bwalloc.serve.planes.loop import PlaneLoop
 from bwalloc.serve.planes.none import NoPlane
 from bwalloc.serve.planes.opening import PLANES, open_plane
 from bwalloc.serve.planes.plane_file import PlaneFile, read_plane_file
 from bwalloc.serve.planes.protocol import Applied, Note, Plane
-from bwalloc.serve.planes.status import PlaneStatus
 
 __all__ = [
     "PLANES",

@@ -7,10 +7,11 @@ import time
 from typing import TYPE_CHECKING
 
 from bwalloc.errors import PlaneError
-from bwalloc.serve.planes.status import PlaneBook, PlaneStatus
+from bwalloc.serve.planes.book import PlaneBook
 
 if TYPE_CHECKING:
     from bwalloc.control import Decision, Telemetry
+    from bwalloc.serve.books.status import PlaneStatus
     from bwalloc.serve.planes.protocol import Plane
     from bwalloc.serve.supervisor import Supervisor
 

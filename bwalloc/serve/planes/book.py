@@ -1,15 +1,13 @@
-"""What a plane's loop says about itself: one frozen record, and the book it is written from."""
+"""What a plane's loop did, counted: the book that its status is written from."""
 
 from __future__ import annotations
 
 import threading
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from bwalloc.serve.books.status import DecisionTimes
+from bwalloc.serve.books.status import DecisionTimes, PlaneStatus
 
 if TYPE_CHECKING:
     from bwalloc.serve.planes.protocol import Applied, Note, Plane
@@ -17,43 +15,6 @@ if TYPE_CHECKING:
 Fault: TypeAlias = Literal["read", "apply", "late", "internal"]
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 KEPT_NOTES = 50
-
-
-@dataclass(frozen=True, slots=True)
-class PlaneStatus:
-    """The state of a plane and its loop.
-
-    Attributes:
-        kind: of the plane.
-        is_enforcing: decisions are put into force; else they are only made.
-        is_reachable: the last read and the last decision met no error, and nothing lasts that is
-            wrong with the plane.
-        rounds: intervals since the start.
-        errors: by what failed; `late` is a decision that was dropped because its interval was over.
-        last_error: text of the last one.
-        happened: how often each note was given, by its stable word.
-        recent: texts of the last notes and errors, newest last.
-        reading, applying: histograms of their seconds.
-        read_age_s, apply_age_s: since the last that worked.
-        changed, kept: classes of the last decision, see `Applied`.
-        watchdog_pid: the process that puts the static table back.
-    """
-
-    kind: str
-    is_enforcing: bool
-    is_reachable: bool
-    rounds: int
-    errors: Mapping[str, int]
-    last_error: str | None
-    happened: Mapping[str, int]
-    recent: tuple[str, ...]
-    reading: DecisionTimes
-    applying: DecisionTimes
-    read_age_s: float | None
-    apply_age_s: float | None
-    changed: int
-    kept: int
-    watchdog_pid: int | None
 
 
 class PlaneBook:
