@@ -85,15 +85,17 @@ def backwards(
     rest = terms.counted[-1] * terms.usd[:, None] * np.maximum(paid - 1, 0)
     value[end - 1] = gain[end - 1][:, None] - rest[:, :, None]
     following = np.where(paid > 1, paid - 1, terms.block[:, None])
+    lost: dict[int, np.ndarray] = {}
     for now in range(end - 2, -1, -1):
         value[now] = gain[now][:, None] + value[now + 1][tiers, following]
         for tier in np.flatnonzero(terms.is_taken[now]):
             lands = int(terms.lands[now, tier])
-            left = _left(terms.block, paid, lands - 1 - now)
-            forfeit = terms.counted[lands - 1] * terms.usd[:, None] * (left - 1)
+            steps = lands - 1 - now
+            if steps not in lost:
+                lost[steps] = _forfeit_usd(terms, paid, steps)
             meanwhile = (total[lands] - total[now])[:, None]
             then = value[lands, tier, terms.minimum[tier]]
-            ordered = meanwhile - forfeit[:, :, None] + then
+            ordered = meanwhile - terms.counted[lands - 1] * lost[steps] + then
             ordered[tier] = -np.inf
             better = ordered > value[now]
             value[now] = np.where(better, ordered, value[now])
@@ -101,10 +103,11 @@ def backwards(
     return value, choice
 
 
-def _left(block: np.ndarray, paid: np.ndarray, steps: int) -> np.ndarray:
-    """Steps paid for after some more, block after block, (tiers, paid)."""
-    blocks = block[:, None]
-    return np.where(steps < paid, paid - steps, blocks - (steps - paid) % blocks)
+def _forfeit_usd(terms: Terms, paid: np.ndarray, steps: int) -> np.ndarray:
+    """What a change forfeits that lands some steps on, block after block, (tiers, paid, 1)."""
+    blocks = terms.block[:, None]
+    left = np.where(steps < paid, paid - steps, blocks - (steps - paid) % blocks)
+    return (terms.usd[:, None] * (left - 1))[:, :, None]
 
 
 class TierPlanner:
