@@ -97,6 +97,35 @@ def ports(folder, overrides=None, **file):
     return load_scenario(port_file(folder, **file), overrides)
 
 
+def forked(folder, *, dear=4.0, core=4.0):
+    """The file of a branch with a port to each of two sites, each with a port to the cloud.
+
+    Prices of 1 Gbit/s: `dear` by the other site, else 4 on the access; `core` on both ramps.
+    """
+    site = '{ group = "port", ends = ["branch-1", "other"], capacity_gbps = 2, delay_ms = 1 }'
+    ramp = '{ group = "core", ends = ["other", "cloud"], capacity_gbps = 20, delay_ms = 2 }'
+    text = PORT.format(name="Forked", core=20.0, delay=0.0, offers="")
+    text = text.replace(
+        'hub = { kind = "hub" }', 'hub = { kind = "hub" }\nother = { kind = "hub" }'
+    )
+    text = text.replace('branch-2 = { kind = "edge", scale = 2.0 }\n', "")
+    spans = "[network.spans]"
+    text = text.replace(spans, f'{spans}\n"branch-1--other" = {site}\n"other--cloud" = {ramp}')
+    text = "\n".join(row for row in text.splitlines() if not row.startswith('"branch-2'))
+    text = text.replace("per_demand = 1", "per_demand = 2")
+    text = text.replace('spans = "branch-*"', 'spans = "branch-*--hub"')
+    for name, spans, price in (("other", "branch-*--other", dear), ("ramps", "*--cloud", core)):
+        if price:
+            text += (
+                f'\n[offers.{name}]\nspans = "{spans}"\ntiers_gbps = [1, 2, 5, 10]\n'
+                f"usd_per_h_at_1_gbps = {price}\nvolume_exponent = 0.63\nfirst_tier_gbps = 2\n"
+                "delay_median_s = 0.0\n"
+            )
+    path = folder / "forked.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def steady_world(scenario, gbps, *, wait=1, refused=False):
     """A world in which each demand offers the same all the time, or what each interval says.
 

@@ -11,21 +11,23 @@ from bwalloc.workloads import TRAFFIC_CLASSES
 
 PER_CLASS = ".*"
 _LEVEL = ("alpha", "quantile", "value_exponent", "spare_exponent", "margin.*")
+_PLANNED = ("order_h", "lead", "worth", "thrift")
+"""Of orders that are planned over a horizon."""
 CONSTANTS: dict[str, tuple[str, ...]] = {
     "static-peak": (),
-    "static": ("factor", "worth"),
-    "schedule": ("factor", "worth", "lead"),
-    "autoscale": ("window", "headroom", "up", "down"),
-    "best-tier": ("worth",),
-    "newsvendor": ("worth", "sigma", "horizon_h"),
-    "two-bar": ("renewal", "bar", "lead"),
+    "static": ("factor", "worth", "thrift"),
+    "schedule": ("factor", "worth", "lead", "thrift"),
+    "autoscale": ("window", "headroom", "up", "down", "thrift"),
+    "best-tier": ("worth", "thrift"),
+    "newsvendor": ("worth", "sigma", "horizon_h", "thrift"),
+    "two-bar": ("renewal", "bar", "lead", "thrift"),
     "proportional": ("over",),
     "max-min": ("over",),
     "strict-priority": ("over.*",),
     "earliest-deadline": ("over.*", "value_exponent"),
     "last-value-lp": ("margin.*",),
-    "mpc": ("horizon", "alpha", "tau_h", "margin.*"),
-    "stochastic-lp": ("alpha", "patience", "smoothing", "margin.*"),
+    "mpc": ("horizon", "alpha", "tau_h", "margin.*", *_PLANNED, "headroom"),
+    "stochastic-lp": ("alpha", "patience", "smoothing", "margin.*", *_PLANNED, "tau_h"),
     "forecast": (*_LEVEL, "mix.*"),
     "guarantee": (*_LEVEL, "mix"),
     "constant": ("reserve.*", "weight.*", "spare.*"),
@@ -41,8 +43,10 @@ RANGES: dict[str, tuple[float, float]] = {
     "worth": _SCALE,
     "sigma": (0.0, 3.0),
     "horizon_h": (0.01, 24.0),
+    "order_h": (0.01, 24.0),
     "renewal": _EXPONENT,
     "bar": _EXPONENT,
+    "thrift": (0.0, 30.0),
     "value_exponent": _EXPONENT,
     "spare_exponent": _EXPONENT,
     "margin": (0.0, 100.0),

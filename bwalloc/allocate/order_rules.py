@@ -44,7 +44,7 @@ class OrderingRule:
         """Hold both."""
         self.base, self.law = base, law
         self.every = order_every(context.network)
-        self.load = SpanLoad(context.network)
+        self.load = load_of(context)
         self.interval = 0
 
     def reset(self, batch: int) -> None:
@@ -64,6 +64,11 @@ class OrderingRule:
         if not is_time:
             return np.full(readings.tier_gbps.shape, NO_ORDER)
         return changed(self.load, readings, self.law.wanted(readings))
+
+
+def load_of(context: Context) -> SpanLoad:
+    """The loads of the spans, with the tuned `thrift`."""
+    return SpanLoad(context.network, context.constant("thrift", 0.0))
 
 
 def order_every(network: Network) -> int:
@@ -109,7 +114,7 @@ def best_tier(context: Context) -> FixedTier:
 
     `worth` scales what a Gbit earns: below 1 where demands cross several spans that are paid for.
     """
-    load = SpanLoad(context.network)
+    load = load_of(context)
     recorded, _ = load.recorded(context.history)
     earned = load.worth_usd_per_h(recorded).mean(2) * context.constant("worth", 1.0)
     return FixedTier((earned - load.price_usd_per_h).argmax(1))
@@ -123,7 +128,7 @@ class ScheduledTiers:
 
     def __init__(self, context: Context) -> None:
         """Work out the table."""
-        self.load = SpanLoad(context.network)
+        self.load = load_of(context)
         self.lead = Lead(context, self.load)
         recorded, hour = self.load.recorded(context.history)
         earned = self.load.worth_usd_per_h(recorded) * context.constant("worth", 1.0)
@@ -157,7 +162,7 @@ class AutoscaledTiers:
 
     def __init__(self, context: Context) -> None:
         """Read the thresholds."""
-        self.load = SpanLoad(context.network)
+        self.load = load_of(context)
         self.length = int(context.constant("window", 12))
         self.headroom = context.constant("headroom", 1.2)
         self.up, self.down = context.constant("up", 0.9), context.constant("down", 0.5)
@@ -185,11 +190,16 @@ class AutoscaledTiers:
 
 
 class Lead:
-    """How long before the end of a paid block its successor is ordered: a quantile of the delay."""
+    """How long before the end of a paid block its successor is ordered.
+
+    A quantile of the delay, and the time until the next order may be placed.
+    """
 
     def __init__(self, context: Context, load: SpanLoad) -> None:
-        """Read the quantile."""
-        self.seconds = load.offers.delay_s(context.constant("lead", 0.95))
+        """Read the quantile; an order that waits for the next chance would be late."""
+        offers = load.offers
+        every_s = np.maximum(offers.order_every_s - context.network.interval_s, 0.0)
+        self.seconds = offers.delay_s(context.constant("lead", 0.95)) + every_s
 
     def is_due(self, readings: Readings, place: np.ndarray) -> np.ndarray:
         """Whether an order of `place` (offered, B) may be needed before the paid time ends."""
@@ -247,7 +257,7 @@ class TwoBar:
 
     def __init__(self, context: Context) -> None:
         """Read the bars."""
-        self.load = SpanLoad(context.network)
+        self.load = load_of(context)
         self.lead = Lead(context, self.load)
         self.expected = Expected(context, self.load)
         self.renewal = 2.0 ** context.constant("renewal", -0.2)
@@ -288,7 +298,7 @@ class Newsvendor:
 
     def __init__(self, context: Context) -> None:
         """Read spread and horizon."""
-        self.load = SpanLoad(context.network)
+        self.load = load_of(context)
         self.expected = Expected(context, self.load)
         self.worth = context.constant("worth", 1.0)
         self.horizon_h = context.constant("horizon_h", 1.0)

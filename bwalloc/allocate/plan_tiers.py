@@ -2,10 +2,10 @@
 
 A linear programme that buys capacity interval by interval, at the mean price between the smallest
 and the largest tier, gives prices for the bound and tells when work that may wait should be served.
-Then every span takes its best path of tiers (`tier_plan`) if the dearest demands are served first,
-and rates are planned on those tiers; work that may wait moves with them, and the paths are looked
-for again. The paths are exact for one span with work that cannot wait, else a heuristic; what is
-claimed of them is what they earn in the simulator.
+Then every span takes its best path of tiers beside those of the others (`tier_search`), and rates
+are planned on those tiers; work that may wait moves with them, and the paths are looked for again.
+The paths are exact for one span with work that cannot wait, else a heuristic; what is claimed of
+them is what they earn in the simulator.
 """
 
 from __future__ import annotations
@@ -16,17 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.allocate.bound import bound_usd_per_h, value_usd
-from bwalloc.allocate.horizon import clock_of
 from bwalloc.allocate.plan_model import Elastic
 from bwalloc.allocate.plan_rates import Chunks, plan_chunks
-from bwalloc.allocate.span_load import SpanLoad
-from bwalloc.allocate.tier_plan import TierPlanner
+from bwalloc.allocate.tier_search import search_tiers
 
 if TYPE_CHECKING:
     from bwalloc.allocate.tier_plan import TierPath
     from bwalloc.scenario import Scenario, World
 
-ROUNDS = 3
+ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +69,12 @@ def plan_tiers(scenario: Scenario, world: World, chunk_intervals: int | None = N
 
 
 def _served_paths(scenario: Scenario, world: World, carried_gbit: np.ndarray) -> list[TierPath]:
-    """The best path of each span if the dearest demands are served first, substep by substep.
-
-    What may wait comes when it was carried by the plan before; the rest when it arrives.
-    """
-    timing, load = scenario.timing, SpanLoad(scenario.network)
-    steps = timing.intervals * timing.substeps
-    gbit = world.arrivals_gbit.reshape(steps, -1).T.astype(np.float64)
-    gbit = np.where(load.waits[:, None], carried_gbit.sum(1), gbit)
-    clock = clock_of(scenario)
-    worth = (
-        load.worth_usd_per_h(gbit / timing.substep_s * clock.counted) * timing.substep_s / 3600.0
-    )
-    worth = worth.reshape(*worth.shape[:2], timing.intervals, timing.substeps).sum(3)
-    planner = TierPlanner(scenario, world)
-    return [planner.best(row, usd.T) for row, usd in enumerate(worth)]
+    """Paths for what may wait when it was carried by the plan before, the rest when it arrives."""
+    timing = scenario.timing
+    gbit = world.arrivals_gbit.reshape(timing.intervals * timing.substeps, -1).T
+    waits = scenario.network.demands.deadline_s > timing.substep_s
+    gbit = np.where(waits[:, None], carried_gbit.sum(1), gbit.astype(np.float64))
+    return search_tiers(scenario, world, gbit)
 
 
 def _elastic(scenario: Scenario, world: World) -> Elastic:

@@ -11,28 +11,38 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
     from bwalloc.network import Network
+    from bwalloc.network.offers import Offers
     from bwalloc.observe import History, Readings
 
 PATIENCE_S = 900.0
 """In what time a backlog without a deadline shall be cleared."""
 MOMENTS = 5_000
 """Moments of the record that are looked at."""
+WORTHLESS = 0.5
+"""Below this share of the price of its cheapest tunnel, a demand is no reason to order."""
+FREE = 1e-3
+"""Price of a tunnel, relative to the mean, below which it counts as free."""
 JOB_SLOTS = 24
 """Slots of work that may wait for long (see `scenario.build_slots`)."""
 
 
 class SpanLoad:
-    """Which demands load the two directions of each sold span, each over its tunnels evenly."""
+    """Which demands load the two directions of each sold span.
 
-    def __init__(self, network: Network) -> None:
+    A demand spreads over its tunnels evenly, or, with `thrift`, in inverse proportion to that power
+    of their prices: ports that stand in for each other then have one load instead of parts of it.
+    What is never worth the price of a tunnel loads nothing.
+    """
+
+    def __init__(self, network: Network, thrift: float = 0.0) -> None:
         """Prepare the shares."""
         assert network.offers is not None
         self.network, self.offers = network, network.offers
-        self.share = _shares(network)
+        self.value = network.law.whole_usd_per_gbit + network.law.expiry_usd_per_gbit
+        self.share = _shares(network, _spread(network, thrift, self.value))
         deadline = np.asarray(network.demands.deadline_s, np.float64)
         self.waits = np.isfinite(deadline) & (deadline > network.interval_s)
         self.deadline_s = deadline
-        self.value = network.law.whole_usd_per_gbit
         self.dearest = np.argsort(-self.value, kind="stable")
 
     def gbps(self, load_gbps: np.ndarray) -> np.ndarray:
@@ -111,14 +121,33 @@ class SpanLoad:
         return np.nan_to_num(away, nan=np.inf).argmin(1)
 
 
-def _shares(network: Network) -> np.ndarray:
+def unit_usd_per_gbps_h(offers: Offers) -> np.ndarray:
+    """Median price of a Gbit/s over the tiers of each menu, (offered,)."""
+    sold = offers.is_sold & (np.nan_to_num(offers.tier_gbps) > 0)
+    each = np.divide(offers.usd_per_h, offers.tier_gbps, out=np.zeros(sold.shape), where=sold)
+    return np.nanmedian(np.where(sold, each, np.nan), axis=1)
+
+
+def _spread(network: Network, thrift: float, value: np.ndarray) -> np.ndarray:
+    """Share of each tunnel in the load of its demand, (demands, tunnels)."""
+    assert network.offers is not None
+    exists = network.tunnels.exists
+    menu, unit = network.offers.links_of(network.links), unit_usd_per_gbps_h(network.offers)
+    price = np.append(np.where(menu >= 0, unit[menu], 0.0), 0.0)[network.tunnels.hops].sum(2)
+    usual = price[exists].mean() if exists.any() else 1.0
+    weight = np.where(exists, np.maximum(price / max(usual, FREE), FREE) ** -thrift, 0.0)
+    weight /= np.maximum(weight.sum(1, keepdims=True), FREE)
+    cheapest = np.where(exists, price, np.inf).min(1, initial=np.inf)
+    return weight * (value * 3600.0 >= WORTHLESS * cheapest)[:, None]
+
+
+def _shares(network: Network, spread: np.ndarray) -> np.ndarray:
     """Share of each demand that crosses each direction, (offered, 2, demands)."""
     assert network.offers is not None
     tunnels, links = network.tunnels, network.links
-    even = tunnels.exists / np.maximum(tunnels.exists.sum(1, keepdims=True), 1)
     crossing = np.zeros((network.n_links + 1, network.n_demands))
     demand = np.broadcast_to(np.arange(network.n_demands)[:, None, None], tunnels.hops.shape)
-    np.add.at(crossing, (tunnels.hops, demand), np.broadcast_to(even[:, :, None], demand.shape))
+    np.add.at(crossing, (tunnels.hops, demand), np.broadcast_to(spread[:, :, None], demand.shape))
     share = np.zeros((len(network.offers.span), 2, network.n_demands))
     menu, seen = network.offers.links_of(links), dict[int, int]()
     for link in np.flatnonzero(menu >= 0):

@@ -26,6 +26,7 @@ VALUE: dict[str, Range] = {
     "value_exponent": (0.0, 2.0, False),
     "spare_exponent": (-1.0, 2.0, False),
 }
+THRIFT: dict[str, Range] = {"thrift": (0.0, 15.0, False)}
 SPACES: dict[str, dict[str, Range]] = {
     "static": {"factor": (0.3, 3.0, True)},
     "schedule": {"factor": (0.3, 3.0, True)},
@@ -39,16 +40,18 @@ SPACES: dict[str, dict[str, Range]] = {
         "up": (0.5, 1.0, False),
         "down": (0.1, 0.5, False),
     },
-    "best-tier": {"worth": (0.2, 3.0, True)},
+    "best-tier": {"worth": (0.2, 3.0, True), **THRIFT},
     "newsvendor": {
         "worth": (0.2, 3.0, True),
         "sigma": (0.05, 1.5, True),
         "horizon_h": (0.25, 4.0, True),
+        **THRIFT,
     },
     "two-bar": {
         "renewal": (-2.0, 2.0, False),
         "bar": (-3.0, 2.0, False),
         "lead": (0.05, 0.999, False),
+        **THRIFT,
     },
     "last-value-lp": {"margin.*": (0.5, 10.0, True)},
     "mpc": {"alpha": LEVEL["alpha"], "margin.*": (0.5, 10.0, True)},
@@ -67,6 +70,17 @@ SPACES: dict[str, dict[str, Range]] = {
     },
 }
 """What is tuned; a key that ends in `.*` stands for one constant per traffic class."""
+_PLANNED: dict[str, Range] = {
+    "order_h": (0.5, 4.0, True),
+    "lead": (0.3, 0.99, False),
+    "worth": (0.5, 2.0, True),
+    "thrift": (0.0, 15.0, False),
+}
+ORDERS: dict[str, dict[str, Range]] = {
+    "mpc": {**_PLANNED, "headroom": (0.8, 2.0, True)},
+    "stochastic-lp": {**_PLANNED, "tau_h": (0.3, 4.0, True)},
+}
+"""What is tuned besides where capacity can be ordered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +103,8 @@ def tune(setting: Setting, name: str, trials: int, tuned: Mapping[str, Any]) -> 
         setting: episodes of the train split.
         name: a key of `SPACES`.
         trials: simulations, each of all episodes of `setting`.
-        tuned: constants of allocators tuned before (`constant` corrects `forecast`).
+        tuned: constants of allocators tuned before (`constant` corrects `forecast`), on top of
+            those in the environment's file: rates and orders of one allocator may be two laws.
     """
     import optuna
 
@@ -97,20 +112,22 @@ def tune(setting: Setting, name: str, trials: int, tuned: Mapping[str, Any]) -> 
     begin = time.monotonic()
     batches = list(batches_of(setting))
     timing = batches[0].scenario.timing
+    sells = batches[0].scenario.network.offers is not None
     classes = tuple(
         dict.fromkeys(k for batch in batches for k in batch.scenario.network.demands.classes)
     )
 
     def money(constants: Mapping[str, float]) -> float:
-        known = {**tuned, name: dict(constants)}
-        earned = [_net_usd(batch, name, known) for batch in batches]
+        found = {**tuned, name: dict(constants)}
+        earned = [_net_usd(batch, name, {**batch.scenario.tuned, **found}) for batch in batches]
         return float(np.concatenate(earned).mean() / timing.counted_h)
 
     untuned = money({})
     study = optuna.create_study(
         direction="maximize", sampler=optuna.samplers.TPESampler(seed=0, multivariate=False)
     )
-    study.optimize(lambda trial: money(_draw(trial, name, classes)), n_trials=trials)
+    space = {**SPACES[name], **(ORDERS.get(name, {}) if sells else {})}
+    study.optimize(lambda trial: money(_draw(trial, space, classes)), n_trials=trials)
     best = untuned >= study.best_value
     return Tuning(
         allocator=name,
@@ -129,9 +146,11 @@ def _net_usd(batch: Batch, name: str, known: Mapping[str, Any]) -> np.ndarray:
     return play(scenario, rule, batch.worlds).net_usd
 
 
-def _draw(trial: optuna.Trial, name: str, classes: tuple[str, ...]) -> dict[str, float]:
+def _draw(
+    trial: optuna.Trial, space: Mapping[str, Range], classes: tuple[str, ...]
+) -> dict[str, float]:
     drawn: dict[str, float] = {}
-    for key, (low, high, log) in SPACES[name].items():
+    for key, (low, high, log) in space.items():
         stem, star, _ = key.partition(".*")
         names = [f"{stem}.{kind}" for kind in classes] if star else [key]
         for each in names:

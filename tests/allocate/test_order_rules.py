@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ordering import ports, steady_world
+from ordering import forked, ports, steady_world
 
 from bwalloc.allocate import CLASSICAL, ORDERING, make_allocator, make_rule, orders_of
 from bwalloc.allocate.order_rules import Newsvendor, TwoBar, best_tier, peak_tier
@@ -70,18 +70,54 @@ def test_the_gate(tmp_path, gbps, tier, paid_left_s, expected):
     assert expected == asked(law, readings_of(scenario, gbps, tier=tier, paid_left_s=paid_left_s))
 
 
-def test_the_lead_of_the_gate_is_a_quantile_of_the_delay(tmp_path):
+def test_the_lead_of_the_gate_is_a_quantile_of_the_delay_and_the_time_to_the_next_order(tmp_path):
+    """Orders are placed every 5 minutes of 60 s: what waits for the next one comes 4 later."""
     scenario = ports(tmp_path)
     known = context(scenario, 0.5, lead=0.95)
     slow = ports(tmp_path, {"offers.carrier.delay_median_s": 900.0})
 
-    lead = 300 * np.exp(0.5 * 1.6448536)
+    lead = 300 * np.exp(0.5 * 1.6448536) + 240
     for seconds, expected in ((lead - 1, 1.0), (lead + 1, None)):
         assert expected == asked(
             TwoBar(known), readings_of(scenario, 0.5, tier=5.0, paid_left_s=seconds)
         )
     slowly = TwoBar(context(slow, 0.5, lead=0.95))
     assert asked(slowly, readings_of(slow, 0.5, tier=5.0, paid_left_s=lead + 1)) == 1.0
+
+
+def test_load_goes_where_it_is_cheap_if_thrift_says_so(tmp_path):
+    """Two ways to the cloud, one of them 4 times as dear: 1 and 1/4 parts, or all on the cheap."""
+    path = forked(tmp_path, dear=16.0, core=0.0)
+    network = load_scenario(path).network
+    names = [network.spans.name[span] for span in network.offers.span]
+    dear = names.index("branch-1--other")
+    even, thrifty, keen = (SpanLoad(network, thrift).share[:, :, 0] for thrift in (0, 1, 9))
+
+    assert [0.5, 0.5] == even.max(1).tolist()
+    assert pytest.approx(0.2) == thrifty.max(1)[dear]
+    assert pytest.approx(0.8) == thrifty.max(1)[1 - dear]
+    assert keen.max(1)[dear] < 1e-4
+
+
+def test_what_is_never_worth_a_port_is_no_reason_to_order(tmp_path):
+    """A Gbit/s costs 1.71 to 4 USD an hour, 2.6 in the middle, and earns 7.2, 2.5, or 0.036."""
+    scenario = ports(tmp_path)
+    cheap = ports(tmp_path, {"classes.bulk_ingest.value_usd_per_gbit": 1e-5})
+    rows = scenario.network.demands.rows_of("bulk_ingest")
+    both, without = (SpanLoad(each.network).share.sum((0, 1)) for each in (scenario, cheap))
+
+    assert (both == 1).all()
+    assert (without[rows] == [0, 0]).all()
+    assert (np.delete(without, rows) == 1).all()
+
+
+def test_a_late_transfer_costs_its_fee_besides_its_value(tmp_path):
+    scenario = ports(tmp_path)
+    load, row = SpanLoad(scenario.network), scenario.network.demands.rows_of("bulk_ingest")[0]
+    gbps = np.zeros(scenario.network.n_demands)
+    gbps[row] = 1.0
+
+    assert pytest.approx((5e-4 + 1e-4) * 3600) == load.worth_usd_per_h(gbps)[0].max()
 
 
 def test_the_best_fixed_tier_weighs_value_against_price(tmp_path):
