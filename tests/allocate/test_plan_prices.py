@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ordering import ports, steady_world
 
+from bwalloc.allocate import plan_prices
 from bwalloc.allocate.bound import bound_usd_per_h
 from bwalloc.allocate.plan_prices import Valuation, standing_world, valuation_of
 from bwalloc.allocate.plan_rates import plan_chunks
@@ -72,3 +73,17 @@ def test_a_sold_span_is_valued_at_its_first_tier(tmp_path):
     assert idle.usd_per_gbps_h[sold].max() == pytest.approx(0.0, abs=1e-9)
     standing = standing_world(scenario, steady_world(scenario, 1.0))
     assert np.unique(standing.capacity_gbps[:, sold]).tolist() == [2.0]
+
+
+def test_programmes_that_look_around_come_close_to_a_single_one(monkeypatch):
+    """Caches that wait across the edge of a programme are misjudged by those that end there."""
+    timing = {"time.intervals": 18, "time.warmup_intervals": 3}
+    scenario = load_scenario("metro-inference", timing)
+    world = draw_world(scenario, "test", 0)
+    whole = bound_usd_per_h(scenario, world, plan_chunks(scenario, world, 18).prices)
+    around = bound_usd_per_h(scenario, world, plan_prices.best_prices(scenario, world))
+    monkeypatch.setattr(plan_prices, "AROUND", 0)
+    apart = bound_usd_per_h(scenario, world, plan_prices.best_prices(scenario, world))
+
+    assert whole <= around + 1e-6
+    assert around - whole < 0.2 * (apart - whole)
