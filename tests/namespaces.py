@@ -6,12 +6,17 @@ import shutil
 import subprocess
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 
 import numpy as np
 import pytest
 
+from bwalloc.control import Decision
+from bwalloc.scenario import load_scenario
 from bwalloc.serve.planes import read_plane_file
+from bwalloc.serve.planes.htb.dump import read_classes
 
 COUNT = iter(range(10**6))
 
@@ -30,7 +35,8 @@ def ip(*words):
 
 
 def tc(netns, *words, check=True):
-    return run("tc", "-netns", netns, *words, check=check)
+    """Words may hold several, as on a command line."""
+    return run("tc", "-netns", netns, *" ".join(words).split(), check=check)
 
 
 @cache
@@ -133,8 +139,8 @@ def snapshot(name):
     parts = []
     for device in json.loads(ip("-n", name, "-json", "link", "show")):
         dev = device["ifname"]
-        for kind in ("qdisc", "class", "filter"):
-            parts.append(tc(name, "-json", kind, "show", "dev", dev, check=False))
+        kinds = ("qdisc", "class", "filter")
+        parts += [tc(name, f"-json {kind} show dev {dev}", check=False) for kind in kinds]
     return "\n".join(parts)
 
 
@@ -157,3 +163,64 @@ def plane_of(folder, text):
 def even(network, gbps):
     """The same rate for every tunnel that exists."""
     return np.where(network.tunnels.exists, float(gbps), 0.0)
+
+
+def plane_text(network, state, places, *, rate=2e-3, time=20.0, more=""):
+    """A plane file: links on (namespace, interface), each demand's packets told by their DSCP."""
+    lines = [
+        "schema = 1",
+        f'state = "{state}"',
+        more,
+        "[scale]",
+        f"rate = {rate}",
+        f"time = {time}",
+    ]
+    for link, (netns, interface) in places.items():
+        lines += [f'[links."{link}"]', f'interface = "{interface}"', f'netns = "{netns}"']
+    for row, name in enumerate(network.demands.name):
+        lines += ["[[matches]]", f'demand = "{name}"', f"dscp = {dscp_of(row)}"]
+    return "\n".join(lines) + "\n"
+
+
+def dscp_of(row):
+    return row + 1
+
+
+def decision(network, rates_gbps, **changes):
+    record = Decision(
+        id="1-1",
+        demands=network.demands.name,
+        rates_gbps=rates_gbps,
+        valid_until=datetime.now(UTC),
+        source="policy",
+        policy_version="test",
+    )
+    return replace(record, **changes)
+
+
+def rates_there(netns, device="out"):
+    """Rate of each class, bit/s, by its number after the colon."""
+    found = read_classes(tc(netns, "-s", "class", "show", "dev", device))
+    return {key[1]: state.rate for key, state in found.items()}
+
+
+class Street:
+    """Two namespaces, `a` sends to `b`; link `hub>cloud` of tiny-edge is on `out` in `a`."""
+
+    def __init__(self, made, folder, link="hub>cloud"):
+        self.place, self.link, self.state = made, link, folder / "s"
+        self.a, self.b = made.add(), made.add()
+        made.join(self.a, self.b, 1)
+        self.network = load_scenario("tiny-edge").network
+        self.folder = folder
+
+    def text(self, **options):
+        return plane_text(self.network, self.state, {self.link: (self.a, "out")}, **options)
+
+    def file(self, **options):
+        return plane_of(self.folder, self.text(**options))
+
+    def rows(self):
+        """Demands that cross the link."""
+        at = self.network.links.name.index(self.link)
+        return np.flatnonzero((self.network.tunnels.hops == at).any((1, 2))).tolist()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
+import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -48,7 +47,7 @@ class Lease:
         self.restored = 0
         self._peer: socket.socket | None = None
         self._pending = b""
-        self._started: subprocess.Popen[bytes] | None = None
+        self._started: _Child | None = None
 
     def begin(self) -> bool:
         """Take over the watchdog that runs, or start one; True where one ran.
@@ -85,11 +84,10 @@ class Lease:
 
     def end(self) -> None:
         """Let the watchdog end without restoring anything: the plane is taken down."""
-        self._ask({"say": "end"})
+        is_heard = self._ask({"say": "end"}) is not None
         self.leave()
-        if self._started is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._started.wait(ANSWER_S)
+        if is_heard and self._started is not None:
+            self._started.wait(ANSWER_S)
 
     def leave(self) -> None:
         """Renew no longer; the watchdog goes on, until its time is over or another one comes."""
@@ -106,27 +104,17 @@ class Lease:
         """Part with a watchdog that does not answer; only one that was started here is ended."""
         self.leave()
         if self._started is not None:
-            if self._started.poll() is None:
-                self._started.kill()
-            self._started.wait()
+            self._started.kill()
             self._started = None
 
     def _start(self) -> None:
         script = str(Path(watchdog.__file__))
-        with self.log.open("ab") as log:
-            self._started = subprocess.Popen(
-                [sys.executable, "-I", "-S", script, str(self.folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                cwd="/",
-            )
+        self._started = _Child([sys.executable, "-I", "-S", script, str(self.folder)], self.log)
         until_s = time.monotonic() + START_S
         while time.monotonic() < until_s:
             if self._connected() and self._greeted():
                 return
-            code = self._started.poll()
+            code = self._started.code()
             if code is not None and code != watchdog.HELD_ALREADY:
                 msg = f"The watchdog ended with code {code} as it started; see {self.log}."
                 raise PlaneError(msg)
@@ -172,6 +160,41 @@ class Lease:
         answer = json.loads(line)
         self.restored = answer["restored"] if words["say"] == "beat" else self.restored
         return answer
+
+
+class _Child:
+    """A process with a session of its own, that outlives this one."""
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        written = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        actions = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), written, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ]
+        self.pid = os.posix_spawn(
+            command[0], command, {"LC_ALL": "C"}, file_actions=actions, setsid=True
+        )
+        self._code: int | None = None
+
+    def code(self) -> int | None:
+        """With which it ended; None while it runs."""
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code
+
+    def wait(self, most_s: float) -> None:
+        """Until it has ended, or the time is over."""
+        until_s = time.monotonic() + most_s
+        while self.code() is None and time.monotonic() < until_s:
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """End it."""
+        if self.code() is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait(ANSWER_S)
 
 
 def _restored(answer: dict[str, Any]) -> Note:

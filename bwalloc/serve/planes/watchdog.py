@@ -177,6 +177,8 @@ def main(folder: str) -> int:
     """Watch until there is nothing to watch; 3 where another one watches already."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    folder = os.path.abspath(folder)
+    os.chdir("/")
     lock = os.open(os.path.join(folder, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
