@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bwalloc.allocate.earliest_deadline import EarliestDeadline
 from bwalloc.allocate.forecast import Constant, Forecast, Guarantee
+from bwalloc.allocate.lp_orders import mpc_tiers, scenario_tiers
 from bwalloc.allocate.order_rules import (
     AutoscaledTiers,
     Newsvendor,
@@ -68,6 +69,8 @@ _LAWS: dict[str, Callable[[Context], OrderLaw]] = {
     "schedule": ScheduledTiers,
     "autoscale": AutoscaledTiers,
     "newsvendor": Newsvendor,
+    "mpc": mpc_tiers,
+    "stochastic-lp": scenario_tiers,
 }
 """Who orders by a law of its own; the others order by `two-bar`."""
 _RATES_OF_FORECAST = frozenset({"schedule", "autoscale", *ORDERING})
