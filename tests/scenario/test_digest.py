@@ -14,7 +14,9 @@ from bwalloc.scenario.schema import EnvFile
 PUBLISHED = {
     "tiny-edge": "2e467cb83575b9a0b29eba732c4270077baf7b70e00e7d37a5781d5b8eab383f",
     "metro-inference": "b0604c4a4197212c98428b3ef1901388bd0fbb420888f2afe5f2c669da5d6fbf",
+    "enterprise-naas": "c8791d2c1604705c6d26d0ff9a7f231c38db49d8c5a536f56d9db903c1ab0030",
     "random-edge": "de357ae19094e17975ae69f455494e8a4eaaf2e8237767a85caa53f69363448f",
+    "geo-training": "110d3574bf38f7f824c5f47d9ee65018a8867f60ee3d69bcff0e6666d50fe352",
 }
 
 
