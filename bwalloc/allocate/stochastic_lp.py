@@ -11,6 +11,7 @@ from bwalloc.allocate.outlook import MEMORY, learn_outlook
 from bwalloc.allocate.pair_lp import PIECES, PairLp
 from bwalloc.allocate.pair_worth import pairs_of
 from bwalloc.allocate.reactive import FLOOR_GBPS
+from bwalloc.allocate.stall_worth import stall_worth
 from bwalloc.observe import Window
 
 if TYPE_CHECKING:
@@ -31,12 +32,16 @@ class StochasticLp:
     def __init__(self, context: Context) -> None:
         """Learn the outlook from the record, and rank what the demands pay."""
         network = self.network = context.network
+        stall = stall_worth(network)
         deadline = network.demands.deadline_s.astype(np.float64)
-        self.waits = deadline > network.interval_s
+        in_groups = stall.usd_per_gbit > 0
+        soon = np.minimum(deadline, network.interval_s / stall.hurry)
+        deadline = np.where(in_groups, soon, deadline)
+        self.deadline_s, self.waits = deadline, deadline > network.interval_s
         self.decoder = Decoder(network)
         self.margin = context.by_class("margin", 1.0).astype(np.float64)
         self.pairs = pairs_of(
-            network, context.constant("patience", 0.5), _stall_usd_per_gbit(context), self.waits
+            network, context.constant("patience", 0.5), stall.usd_per_gbit, self.waits
         )
         substep_s = network.interval_s / context.history.log.substeps
         averaged = substep_s + context.constant("smoothing", 2.0) * (deadline - substep_s)
@@ -82,7 +87,7 @@ class StochasticLp:
         arriving = np.moveaxis(arriving, 0, 2)
         queued = readings.queued_gbit.astype(np.float64)
         backlog = queued.sum(1)[:, :, None]
-        deadline = self.network.demands.deadline_s[:, None, None]
+        deadline = self.deadline_s[:, None, None]
         scenario = np.arange(arriving.shape[2])
         every = np.maximum(np.round(self.network.interval_s / deadline), 1)
         first = (scenario % every == 0) & ~self.waits[:, None, None]
@@ -102,15 +107,3 @@ def _due_gbps(network: Network, queued_gbit: np.ndarray) -> np.ndarray:
     slots = queued_gbit.shape[1]
     ends = network.demands.deadline_s[:, None] * (np.arange(slots) + 1) / slots
     return (np.cumsum(queued_gbit, 1) / ends[:, :, None]).max(1, initial=0.0)
-
-
-def _stall_usd_per_gbit(context: Context) -> np.ndarray:
-    """What a Gbit costs while it blocks GPUs: a group stalls as long as its mean work takes."""
-    groups, mean = context.network.groups, context.history.mean_gbps
-    cost = np.zeros(len(mean))
-    for group, usd_per_s in enumerate(groups.usd_per_s):
-        rows = np.flatnonzero(groups.member == group)
-        together = float(mean[rows].sum())
-        if together > 0:
-            cost[rows] = usd_per_s / together
-    return cost

@@ -8,6 +8,7 @@ import highspy
 import numpy as np
 
 from bwalloc.allocate.highs import quiet_solver
+from bwalloc.allocate.stall_worth import stall_worth
 from bwalloc.errors import SolverError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class ValueLp:
     def __init__(self, network: Network, horizon: int) -> None:
         """Build the model; loads and capacities are set before each solve."""
         self.network, self.horizon = network, horizon
-        self.law = network.law
+        self.law, self.stall = network.law, stall_worth(network)
         self.exists = np.flatnonzero(network.tunnels.exists.ravel())
         self.demand_of = self.exists // network.n_tunnels
         self.pieces = np.argwhere(self.law.value_usd_per_gbit > 0)
@@ -51,7 +52,7 @@ class ValueLp:
         """
         n, links = self.network.n_demands, self.network.n_links
         offered = load_gbps.copy()
-        offered[0] += backlog_gbit / self.network.interval_s
+        offered[0] += backlog_gbit / self.network.interval_s * self.stall.hurry
         rows = np.arange(self.horizon)[:, None] * self.height
         balance = (rows + n + np.arange(n)).ravel()
         bound = (rows + 2 * n + np.arange(links)).ravel()
@@ -96,8 +97,10 @@ class ValueLp:
 
     def _cost(self) -> np.ndarray:
         values = self.law.value_usd_per_gbit[self.pieces[:, 0], self.pieces[:, 1]]
+        values = values + self.stall.usd_per_gbit[self.pieces[:, 0]]
         egress = self.network.tunnels.egress_usd_per_gbit.ravel()[self.exists]
         waiting = self.law.late_usd_per_gbit_s[self.waits] * self.network.interval_s
+        waiting = waiting + self.stall.usd_per_gbit[self.waits]
         return np.concatenate([-egress, values, -waiting - 1e-9])
 
     def _row_bounds(self) -> tuple[np.ndarray, np.ndarray]:

@@ -142,14 +142,14 @@ def test_the_backlog_is_due_at_the_rate_that_keeps_its_deadlines():
 def test_work_that_blocks_gpus_is_worth_what_they_cost_meanwhile():
     scenario = star(n_sites=2, per_site=2, tunnels=1, groups=1)
     network = scenario.network
-    history = replace(no_history(4), mean_gbps=np.array([3.0, 1.0, 2.0, 2.0]))
     rules = [
-        make_rule(NAME, replace(network, groups=groups), history, {})
+        make_rule(NAME, replace(network, groups=groups), no_history(4), {})
         for groups in (network.groups, replace(network.groups, member=np.full(4, -1)))
     ]
     blocking, idle = (rule.pairs.value[0].max() for rule in rules)
     usd_per_s = 8.0 * 2.5 / 3600.0
-    assert blocking - idle == pytest.approx(usd_per_s / (3.0 + 1.0))
+    width = network.links.capacity_gbps[network.tunnels.hops[0, 0]].min()
+    assert blocking - idle == pytest.approx(usd_per_s / width)
 
 
 def first_readings(scenario):
