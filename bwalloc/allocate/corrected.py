@@ -146,9 +146,13 @@ class CorrectedForecast:
         assert self.outlook is not None
         return self.gated.action_for(self.outlook, wanted)
 
-    def rates_gbps(self, action: Array) -> Array:
-        """Feasible rates under an action in [-1, 1], (demands, 3 + tunnels, B)."""
-        return self.decoder(self.correction(self.base, action), self.readings.capacity_gbps)
+    def rates_gbps(self, action: Array, capacity_gbps: Array | None = None) -> Array:
+        """Feasible rates under an action in [-1, 1], (demands, 3 + tunnels, B).
+
+        `capacity_gbps` stands in for that of the readings, (links, B).
+        """
+        room = self.readings.capacity_gbps if capacity_gbps is None else capacity_gbps
+        return self.decoder(self.correction(self.base, action), room)
 
     def get_state(self) -> dict[str, Any]:
         """Everything that changes, by reference; nothing before `start`."""

@@ -146,7 +146,8 @@ class ApgTrainer:
             features = {kind: rows.detach() for kind, rows in self.unroll.features().items()}
             seen.append(features)
             is_counted = self.unroll.is_counted
-            money.append(self.unroll.step(self.network(features, self.graph)) * is_counted)
+            actions = self.network.both(features, self.graph)
+            money.append(self.unroll.step(*actions) * is_counted)
         return money, seen
 
     def _at_the_cut(self) -> torch.Tensor:
