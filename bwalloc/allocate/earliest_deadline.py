@@ -11,6 +11,7 @@ from bwalloc.allocate.reactive import FLOOR_GBPS
 from bwalloc.allocate.rule import Context, backlog_gbps, wide_split
 
 if TYPE_CHECKING:
+    from bwalloc.network import Network
     from bwalloc.observe import Readings
 
 
@@ -18,7 +19,7 @@ class EarliestDeadline:
     """Deadlines first, value second.
 
     A demand is due when it declared (`Readings.declared_due_s`), else within the deadline of its
-    class; it needs the rate that clears what it declared by then, else the load that was just seen
+    class, or the grace of its group; it needs the rate that clears what it declared by then, else the load that was just seen
     and its backlog. Times within a factor of `SAME` count as equal: there shares go by value. What
     is left goes to the rest of all loads, the dearest demands first. Ref: Liu & Layland, J. ACM 20
     (1973), doi:10.1145/321738.321743.
@@ -31,7 +32,7 @@ class EarliestDeadline:
         self.further = Decoder(network, keeps_floors=False)
         self.has_floors = bool(network.demands.floor_gbps.any())
         self.over = context.by_class("over", 1.5)
-        self.deadline_s = np.asarray(network.demands.deadline_s, np.float32)[:, None]
+        self.deadline_s = _deadline_s(network)
         value = context.value_usd_per_gbit / max(float(context.value_usd_per_gbit.max()), 1e-12)
         exponent = np.float32(context.constant("value_exponent", 1.0))
         self.worth = np.maximum(value, LEAST_WORTH) ** exponent
@@ -83,6 +84,14 @@ class EarliestDeadline:
         granted = decoder(Ask(want, weight, split, spare), room)
         used = decoder.paths.total(granted.reshape(-1, granted.shape[2]))
         return np.maximum(room - used, np.float32(0)), rates + granted
+
+
+def _deadline_s(network: Network) -> np.ndarray:
+    """Of each demand; work without one that blocks GPUs is due within the grace of its group."""
+    deadline = np.asarray(network.demands.deadline_s, np.float64)
+    groups = network.groups
+    grace = np.append(groups.grace_s, np.inf)[groups.member]
+    return np.minimum(deadline, grace).astype(np.float32)[:, None]
 
 
 def _places(due_s: np.ndarray) -> np.ndarray:

@@ -121,3 +121,22 @@ def test_a_session_reads_what_the_record_declares(scenario, quiet):
     )
     row = scenario.network.demands.name.index("save/gpu-2")
     assert decision.rates_gbps[row].sum() == pytest.approx(90.0, rel=1e-3)
+
+
+def test_work_that_blocks_gpus_is_due_within_their_grace(scenario, quiet):
+    """A round leaves gpu-1 by the link of its copy, which is due in 100 s."""
+    names = scenario.network.demands.name
+    ring = next(n for n in names if n.startswith("sync-job/gpu-1"))
+    readings = declaring(scenario, quiet, gpu_1=(6_000.0, 100.0))
+    readings.queued_gbit[names.index(ring), -1] = 2_100.0
+    rates = rule_of(scenario).decide(readings).sum(1)[:, 0]
+
+    assert rates[names.index(ring)] == pytest.approx(70.0, rel=0.01)
+    assert rates[names.index("save/gpu-1")] == pytest.approx(30.0, rel=0.01)
+    group = replace(scenario.network.groups, grace_s=np.array([400.0]))
+    patient = replace(scenario.network, groups=group)
+    rule = make_rule("earliest-deadline", patient, no_history(patient.n_demands), {})
+    rates = rule.decide(readings).sum(1)[:, 0]
+
+    assert rates[names.index("save/gpu-1")] == pytest.approx(60.0, rel=0.01)
+    assert rates[names.index(ring)] == pytest.approx(40.0, rel=0.01)
