@@ -19,10 +19,10 @@ class EarliestDeadline:
     """Deadlines first, value second.
 
     A demand is due when it declared (`Readings.declared_due_s`), else within the deadline of its
-    class, or the grace of its group; it needs the rate that clears what it declared by then, else the load that was just seen
-    and its backlog. Times within a factor of `SAME` count as equal: there shares go by value. What
-    is left goes to the rest of all loads, the dearest demands first. Ref: Liu & Layland, J. ACM 20
-    (1973), doi:10.1145/321738.321743.
+    class, or the grace of its group; it needs the rate that clears what it declared by then, else
+    the load that was just seen and its backlog. Times within a factor of `SAME` count as equal:
+    there shares go by value. What is left goes to the rest of all loads, the dearest demands first.
+    Ref: Liu & Layland, J. ACM 20 (1973), doi:10.1145/321738.321743.
     """
 
     def __init__(self, context: Context) -> None:
