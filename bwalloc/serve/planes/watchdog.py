@@ -34,6 +34,8 @@ VERSION = 1
 SOCKET, LOCK, WRITING, LOG = "watchdog.sock", "watchdog.lock", "writing.lock", "watchdog.log"
 HELD_ALREADY = 3
 MOST_TRIES = 10
+SPARE = 0.2
+"""Of an interval: time to restore in."""
 MOST_BYTES = 64 * 2**20
 
 
@@ -106,8 +108,8 @@ class Watchdog:
 
     @property
     def patience_s(self) -> float:
-        """How long no decision may come."""
-        return self.hello["interval_s"] * self.hello["misses"]
+        """How long no decision may come, so that the table is back when that many are missing."""
+        return self.hello["interval_s"] * (self.hello["misses"] - SPARE)
 
     def leave(self) -> None:
         """The controller is gone."""

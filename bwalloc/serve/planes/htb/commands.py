@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 FRAME = 1514
 LEAST_BURST, MOST_BURST = 2 * FRAME, 2**30
-MOST_QUANTUM = 60_000
-"""A turn in borrowing: the kernel warns above 200,000 and below 1,000 bytes."""
+MOST_TURN, TURN_S = 65536, 1e-3
+"""What the lightest class borrows in its turn: a millisecond of the link, up to the largest packet
+that segmentation offload hands down. Below the size of packets, turns would be one packet each,
+whatever the weights."""
+MOST_WEIGHT = 32.0
+"""Times the lightest: a turn must not last."""
 REST_PRIORITY = 7
 
 
@@ -74,11 +78,12 @@ def _class(verb: str, layout: Layout, port: Port, minor: int, rates: Rates) -> s
 
 
 def _quantum(port: Port, minor: int) -> int:
-    """Bytes a class may borrow in its turn: by weight, the lightest a frame."""
+    """Bytes a class may borrow in its turn: by weight."""
     if minor < FIRST_LEAF:
         return FRAME
+    turn = max(FRAME, min(MOST_TURN, round(port.capacity_bps / 8 * TURN_S)))
     weight = port.leaves[minor - FIRST_LEAF].weight / port.least_weight
-    return max(FRAME, min(MOST_QUANTUM, round(FRAME * weight)))
+    return round(turn * max(1.0, min(MOST_WEIGHT, weight)))
 
 
 def _burst(layout: Layout, bps: int) -> int:
