@@ -1,6 +1,6 @@
 """Who the rival of an environment is: chosen on validation, its mean return reported on test.
 
-    python benchmarks/rivals.py metro-inference [--episodes 12]
+    python benchmarks/rivals.py metro-inference [--episodes 12] [--only NAME ..]
 
 Prints the [rival] table to put into envs/<env>.toml. The return of an episode counts the warm-up,
 as a policy in the Gymnasium environment earns it; the choice is made on what `compare` counts.
@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from bwalloc.allocate import CLASSICAL
-from bwalloc.bench.tasks import Setting, batches_of, rule_of, run_allocator
+from bwalloc.allocate import CLASSICAL, ORDERING
+from bwalloc.bench.tasks import Setting, batches_of, rule_of, run_allocator, scenario_of
 from bwalloc.sim.play import play
 
 
@@ -21,9 +21,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("env")
     parser.add_argument("--episodes", type=int, default=12)
+    parser.add_argument("--only", nargs="*", choices=(*CLASSICAL, *ORDERING))
     arguments = parser.parse_args()
     validation = Setting(arguments.env, "validation", arguments.episodes)
-    earned = {name: float(run_allocator(validation, name)[0].net_usd.mean()) for name in CLASSICAL}
+    sells = scenario_of(validation, validation.seed).network.offers is not None
+    names = arguments.only or (*CLASSICAL, *(ORDERING if sells else ()))
+    earned = {name: float(run_allocator(validation, name)[0].net_usd.mean()) for name in names}
     best = max(earned, key=lambda name: earned[name])
     for name in sorted(earned, key=lambda name: -earned[name]):
         print(f"# {name}: {earned[name]:.2f} USD per validation episode")

@@ -9,6 +9,7 @@ import numpy as np
 
 from bwalloc.gym.page.drawn import drawn
 from bwalloc.gym.page.markdown import code, codes, number, plain, range_of, table
+from bwalloc.gym.page.offers import offers
 from bwalloc.observe import measured
 from bwalloc.scenario import train_worlds
 from bwalloc.workloads import TRAFFIC_CLASSES
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
 
 def network(subject: Subject) -> str:
-    """Sites by kind, and links by group."""
+    """Sites by kind, links by group, and what can be ordered."""
     parts = [drawn(subject)] if subject.template.is_drawn else []
-    return "\n\n".join([*parts, _sites(subject), _links(subject)])
+    parts += [_sites(subject), _links(subject), offers(subject)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def demands(subject: Subject) -> str:
