@@ -77,8 +77,8 @@ def planned_rates(scenario: Scenario, world: World, chunks: Chunks) -> np.ndarra
     members = stalling_members(scenario)
     if members.size:
         rates = stall_rates(scenario, world, chunks, members)
-    else:
-        rates = _guarantees(scenario, chunks.carried_gbit, chunks.meter_gbps)
+        return _filled(scenario, rates, world, scenario.timing.warmup_intervals)
+    rates = _guarantees(scenario, chunks.carried_gbit, chunks.meter_gbps)
     return _filled(scenario, rates, world)
 
 
@@ -133,10 +133,11 @@ def _dearest_first(scenario: Scenario, rates: np.ndarray, meters: np.ndarray) ->
     return rates
 
 
-def _filled(scenario: Scenario, rates: np.ndarray, world: World) -> np.ndarray:
+def _filled(scenario: Scenario, rates: np.ndarray, world: World, first: int = 0) -> np.ndarray:
     """Rates scaled until a link of each tunnel is full; (intervals, demands, tunnels).
 
-    Full is what telemetry before the interval lets count on: no decision may ask for more.
+    Full is what telemetry before the interval lets count on: no decision may ask for more. Before
+    interval `first` rates are never raised: a plan may want to wait for what counts.
     """
     network = scenario.network
     capacity = known_gbps(world).astype(np.float64).T * SHRINK
@@ -148,7 +149,9 @@ def _filled(scenario: Scenario, rates: np.ndarray, world: World) -> np.ndarray:
             np.add.at(load, hops[:, hop], flat)
         ratio = np.full_like(load, np.inf)
         ratio[:-1] = capacity / np.maximum(load[:-1], TINY)
-        flat = flat * np.minimum(ratio[hops].min(1), MOST)
+        factor = np.minimum(ratio[hops].min(1), MOST)
+        factor[:, :first] = np.minimum(factor[:, :first], 1.0)
+        flat = flat * factor
     return flat.T.reshape(flat.shape[1], *network.tunnels.exists.shape).astype(np.float32)
 
 

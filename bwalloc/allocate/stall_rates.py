@@ -40,23 +40,48 @@ def stall_rates(
     by_substep = np.where(by_substep > TINY, by_substep, 0.0) / timing.substep_s
     room = _Room(scenario, world)
     rates, mean = np.zeros(by_substep.shape[:2]), by_substep.mean(2)
-    peak = _in_meters(scenario, by_substep.max(2), chunks.meter_gbps)
+    peak = _in_meters(scenario, by_substep.max(2), chunks.meter_gbps, members)
     widest = np.where(room.exists[:, None], room.left[network.flat_hops].min(1), 0.0)
     care = widest * _recent(by_substep, tunnels)
     lent = _is_lent(network)[:, None]
+    care[:, : timing.warmup_intervals] = 0.0
     by_group = [
         members[network.groups.member[members] == group] for group in _groups(network, members)
     ]
     dear, cheap = _others(scenario, members)
+    need = _needed(scenario, world, mean)
     turns = [(dear, mean), (members, mean)]
     turns += [(rows, peak) for rows in by_group]
     turns += [(members, peak * MARGIN), (members, care * LEAST_CARE)]
     turns += [(rows, care * lent) for rows in by_group]
-    turns += [(cheap, mean)] + [(rows, care) for rows in by_group]
+    turns += [(cheap, mean)] + [(np.array([row]), need) for row in (*dear, *cheap)]
+    turns += [(rows, care) for rows in by_group]
     for rows, asked in turns:
         flat = (rows[:, None] * tunnels + np.arange(tunnels)).ravel()
         rates[flat] += room.take(flat, np.maximum(asked[flat] - rates[flat], 0.0))
     return rates
+
+
+def _needed(scenario: Scenario, world: World, mean: np.ndarray) -> np.ndarray:
+    """Rates by which work that may wait for less than an interval meets its deadlines.
+
+    Split over tunnels as the plan does; 0 for what may wait longer, (flat tunnels, intervals).
+    """
+    network, timing, slots = scenario.network, scenario.timing, scenario.slots
+    gbps = world.arrivals_gbit.reshape(-1, network.n_demands).T.astype(np.float64)
+    gbps = gbps / timing.substep_s
+    need = np.zeros((network.n_demands, timing.intervals))
+    for row in np.flatnonzero(slots.width_substeps == 1):
+        window = int(slots.arrival_slot[row]) + 1
+        total = np.concatenate([np.zeros(window), gbps[row].cumsum()])
+        smooth = (total[window:] - total[:-window]) / window
+        need[row] = smooth.reshape(timing.intervals, -1).max(1)
+    split = mean.reshape(network.n_demands, -1, timing.intervals)
+    usual = split.sum(2, keepdims=True)
+    split = np.where(split.sum(1, keepdims=True) > TINY, split, usual)
+    split = split / np.maximum(split.sum(1, keepdims=True), TINY)
+    need[:, : timing.warmup_intervals] = 0.0
+    return (need[:, None] * split).reshape(mean.shape)
 
 
 def _groups(network: Network, members: np.ndarray) -> list[int]:
@@ -65,10 +90,11 @@ def _groups(network: Network, members: np.ndarray) -> list[int]:
 
 
 def _others(scenario: Scenario, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Demands in no such group: those worth more per Gbit than any member's, and the rest."""
+    """Demands in no such group, dearest first: worth more per Gbit than any member's, and less."""
     law = scenario.network.law
     worth = law.value_usd_per_gbit[:, 0] + law.expiry_usd_per_gbit
-    others = np.setdiff1d(np.arange(len(worth)), members)
+    rank = np.argsort(-worth, kind="stable")
+    others = rank[~np.isin(rank, members)]
     dear = worth[others] > worth[members].max(initial=0.0)
     return others[dear], others[~dear]
 
@@ -87,11 +113,14 @@ def _is_lent(network: Network) -> np.ndarray:
     return np.asarray(conserves[network.flat_hops].all(1))
 
 
-def _in_meters(scenario: Scenario, rates: np.ndarray, meters: np.ndarray) -> np.ndarray:
-    """Rates that are no more together than what each meter is planned to have."""
+def _in_meters(
+    scenario: Scenario, rates: np.ndarray, meters: np.ndarray, members: np.ndarray
+) -> np.ndarray:
+    """Rates of which those of members are no more together than each meter is planned to have."""
     pools = scenario.network.pools()
+    is_member = np.isin(np.arange(len(rates)) // scenario.network.n_tunnels, members)
     for meter in np.flatnonzero(~pools.is_shared):
-        rows = np.flatnonzero((pools.hops == meter).any(1))
+        rows = np.flatnonzero((pools.hops == meter).any(1) & is_member)
         total = np.maximum(rates[rows].sum(0), TINY)
         rates[rows] *= np.minimum(meters[meter] / total, 1.0)
     return rates
