@@ -93,7 +93,7 @@ def show(whole: Mapping[str, Any]) -> None:
         console.print(table)
         console.print()
     for line in _verdict(whole):
-        console.print(line, markup=False, highlight=False)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     title, table = _legacy(whole)
     console.print(f"\n{title}", style="bold", markup=False)
     console.print(table)
