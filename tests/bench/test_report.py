@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from bwalloc.allocate import CLASSICAL, REFERENCES
+from bwalloc.allocate import CLASSICAL, ORDERING, REFERENCES
 from bwalloc.bench.report import (
     AllocatorRow,
     Drawings,
@@ -301,7 +301,7 @@ def test_money_bars_add_up_to_the_net_and_with_what_is_missed_to_the_bound():
 
 
 def test_every_allocator_and_every_term_on_the_page_is_explained():
-    assert {*CLASSICAL, *REFERENCES} <= set(ALLOCATORS)
+    assert {*CLASSICAL, *ORDERING, *REFERENCES} <= set(ALLOCATORS)
     explained = dict(words([environment()]))
     assert set(TERMS) <= set(explained)
     assert {"bound", "regret", "SLO", "violations"} <= set(explained)

@@ -22,6 +22,9 @@ ALLOCATORS = {
     "forecast": "A quantile forecast of every demand, shared out by value.",
     "constant": "The forecast with one tuned correction per traffic class.",
     "guarantee": "Forecast guarantees, pooled where classes may borrow from each other.",
+    "best-tier": "The forecast, on the tiers that would have earned most on the training episodes.",
+    "newsvendor": "The forecast; tiers of the highest expected net if the load is lognormal.",
+    "two-bar": "The forecast; tiers that follow the load behind a gate with two bars.",
     "borrow-ideal": "Static rates if every link could lend what is unused; real leases cannot.",
     "clairvoyant": "A plan made with the future known, then played. Nobody can run it.",
 }
