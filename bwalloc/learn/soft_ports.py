@@ -104,6 +104,8 @@ class SoftPorts:
 
     def order(self, outlook: Outlook, action: torch.Tensor) -> None:
         """Order behind the gate where it is time, under an action (offered, 2, B)."""
+        if not outlook.is_time.any():
+            return
         given = action.detach().cpu().numpy()
         renewal, bar = self.gated.sizes_gbps(outlook, given)
         law = self.gated.law
