@@ -86,11 +86,12 @@ class Watchdog:
             return
         *lines, self.pending = (self.pending + data).split(b"\n")
         for line in lines:
-            self.hear(json.loads(line))
-            answer = {"pid": os.getpid(), "version": VERSION, "restored": self.restored}
             try:
+                self.hear(json.loads(line))
+                answer = {"pid": os.getpid(), "version": VERSION, "restored": self.restored}
                 self.peer.sendall(json.dumps({**answer, "error": self.error}).encode() + b"\n")
-            except OSError:
+            except (OSError, ValueError, LookupError, TypeError) as error:
+                log(f"what was said cannot be heard or answered: {error!r}")
                 self.leave()
                 return
 
@@ -100,6 +101,7 @@ class Watchdog:
             self.is_done = True
         elif said["say"] == "hello":
             is_first = not self.hello
+            said = {key: said[key] for key in ("batches", "interval_s", "misses")}
             self.hello = said
             if is_first:
                 self.due_s = time.monotonic() + self.patience_s
@@ -167,7 +169,9 @@ def run_batch(each: dict[str, Any]) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{command[0]}: {error}"
-    return None if done.returncode == 0 else done.stderr.strip()[:500]
+    if done.returncode == 0:
+        return None
+    return done.stderr.strip()[:500] or f"{command[0]} ended with code {done.returncode}"
 
 
 def log(text: str) -> None:

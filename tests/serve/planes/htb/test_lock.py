@@ -1,0 +1,72 @@
+"""One writer per interface."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from planes import file_for
+
+from bwalloc.errors import PlaneError
+from bwalloc.scenario import load_scenario
+from bwalloc.serve.planes.htb.layout import build_layout
+from bwalloc.serve.planes.htb.lock import WriterLock, make_folder
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="planes are of Linux")
+
+
+@pytest.fixture(scope="module")
+def ports():
+    network = load_scenario("tiny-edge").network
+    return build_layout(network, file_for(network)).ports
+
+
+def test_a_second_writer_of_one_interface_is_refused_and_keeps_none(tmp_path, ports):
+    first, second, third = (WriterLock(tmp_path) for _ in range(3))
+    first.take(ports[2:3])
+    with pytest.raises(PlaneError, match=f"'p2'.*process {os.getpid()} writes it already"):
+        second.take(ports)
+
+    third.take(ports[:2])
+
+
+def test_a_lock_that_was_released_can_be_taken(tmp_path, ports):
+    first, second = WriterLock(tmp_path), WriterLock(tmp_path)
+    first.take(ports)
+    first.release()
+    second.take(ports)
+
+
+def test_a_lock_ends_with_its_process(tmp_path, ports):
+    path = tmp_path / f"{os.stat('/proc/self/ns/net').st_ino}-p0.lock"
+    code = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.flock(f, fcntl.LOCK_EX); print(1)"
+    code += "; sys.stdout.flush(); sys.stdin.read()"
+    command = [sys.executable, "-S", "-c", code, str(path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as holder:
+        holder.stdout.readline()
+        with pytest.raises(PlaneError, match="writes it already"):
+            WriterLock(tmp_path).take(ports[:1])
+        holder.kill()
+    lock = WriterLock(tmp_path)
+    lock.take(ports[:1])
+    lock.release()
+
+
+def test_a_namespace_that_is_not_there_is_an_error(tmp_path, ports):
+    from dataclasses import replace
+
+    with pytest.raises(PlaneError, match="no such namespace"):
+        WriterLock(tmp_path).take([replace(ports[0], netns="nowhere-at-all")])
+
+
+def test_the_folder_is_for_its_owner_alone(tmp_path):
+    folder = make_folder(str(tmp_path / "a" / "b"))
+
+    assert 0o700 == folder.stat().st_mode & 0o777
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PlaneError, match="name a folder that can be written as `state`"):
+        make_folder(str(tmp_path / "file" / "b"))
