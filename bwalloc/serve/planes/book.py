@@ -65,7 +65,7 @@ class PlaneBook:
     def applied(self, applied: Applied, seconds: float, now_s: float) -> None:
         """A decision is in force."""
         with self._lock:
-            self._wrong.clear()
+            self._wrong &= {"read"}  # a fallback may be in force though nothing could be read
             self._applying.add(seconds)
             self._apply_s = now_s
             self._changed, self._kept = applied.changed, applied.kept
