@@ -12,13 +12,15 @@ from playing import actions_of, equal
 from bwalloc.allocate import make_rule
 from bwalloc.gym import RegretInfo
 from bwalloc.gym.engine import Engine
+from bwalloc.gym.spaces import n_sold, split_action
 from bwalloc.observe import measured
-from bwalloc.scenario import Sizes, draw_world, load_template, train_worlds
+from bwalloc.scenario import draw_world, load_template, train_worlds
+from bwalloc.scenario.build import sizes_of
 from bwalloc.sim import Episodes, Simulator
 
-ENV_ID = "bwalloc/RandomEdge-v1"
 SHORT = {"time.intervals": 40}
 TEMPLATE = load_template("random-edge", SHORT)
+ENV_ID = TEMPLATE.env.id
 
 
 def make(**options):
@@ -112,18 +114,19 @@ def test_padding_changes_nothing():
     env.reset(seed=2)
     scenario, sizes = env.engine.scenario, env.scenario.sizes
     network = scenario.network
-    bare = replace(scenario, sizes=Sizes(network.n_demands, network.n_tunnels, network.n_links))
+    bare = replace(scenario, sizes=sizes_of(network))
     engine = Engine(bare, 1)
     engine.restart(np.array([0]), [draw_world(bare, "train", 2)])
     for action in actions_of(env, 20):
-        rows = action.reshape(sizes.demands, -1)
-        used = rows[: network.n_demands, : 3 + network.n_tunnels]
-        alone = engine.step(np.ascontiguousarray(used).reshape(1, -1))
+        rows, about = split_action(action[None], sizes)
+        used = rows[:, : network.n_demands, : 3 + network.n_tunnels]
+        bars = about[:, : n_sold(network)]
+        alone = engine.step(np.concatenate([used.reshape(1, -1), bars.reshape(1, -1)], 1))
         observation, reward, *_ = env.step(action)
 
         assert alone.reward[0] == reward
         seen = engine.observe()
-        for kind in ("demands", "links"):
+        for kind in {"demands", "links", "spans"} & seen.keys():
             count = seen[kind].shape[1]
             np.testing.assert_array_equal(seen[kind][0], observation[kind][:count])
 
@@ -132,13 +135,14 @@ def test_numbers_of_rows_that_pad_are_ignored():
     one, other = make(), make()
     observation, _ = one.reset(seed=3)
     other.reset(seed=3)
-    rows = one.scenario.sizes.demands
+    sizes = one.scenario.sizes
     pads = observation["demand_mask"] == 0
+    unsold = observation.get("span_mask", np.ones(0)) == 0
     for action in actions_of(one, 10):
-        changed = action.reshape(rows, -1).copy()
-        changed[pads] = -changed[pads]
+        rows, about = (part[0].copy() for part in split_action(action[None], sizes))
+        rows[pads], about[unsold] = -rows[pads], -about[unsold]
 
-        equal(one.step(action)[0], other.step(changed.ravel())[0])
+        equal(one.step(action)[0], other.step(np.append(rows, about))[0])
 
 
 def test_a_batch_plays_what_its_episodes_play_alone_over_the_end_of_an_episode():

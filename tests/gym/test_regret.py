@@ -4,6 +4,7 @@ import pytest
 
 from bwalloc.errors import BwallocError
 from bwalloc.gym import RegretInfo
+from bwalloc.scenario import load_scenario
 
 SHORT = {"time.intervals": 40}
 
@@ -80,7 +81,9 @@ def test_only_the_last_step_tells_it():
 
 def test_networks_drawn_at_reset_have_rivals_of_their_own():
     env = RegretInfo(
-        gymnasium.make("bwalloc/RandomEdge-v1", overrides=SHORT), rival="forecast", bound=False
+        gymnasium.make(load_scenario("random-edge").id, overrides=SHORT),
+        rival="forecast",
+        bound=False,
     )
     for seed in (0, 1):
         regret = finished(env, seed)

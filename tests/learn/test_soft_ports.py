@@ -12,10 +12,12 @@ import numpy as np  # noqa: E402
 from ordering import ports  # noqa: E402
 
 from bwalloc.allocate.corrected import CorrectedForecast  # noqa: E402
+from bwalloc.allocate.learned import Policy  # noqa: E402
 from bwalloc.learn.apg import ApgTrainer  # noqa: E402
 from bwalloc.learn.network import PolicyNetwork  # noqa: E402
 from bwalloc.learn.recipe import recipe_from  # noqa: E402
 from bwalloc.learn.unroll import Unroll  # noqa: E402
+from bwalloc.learn.validation import Validation  # noqa: E402
 from bwalloc.money import net_usd  # noqa: E402
 from bwalloc.observe import usual_day  # noqa: E402
 from bwalloc.scenario import draw_world  # noqa: E402
@@ -132,3 +134,24 @@ def test_a_larger_tier_than_the_load_earns_nothing_more(tmp_path):
     assert (little[sold] < 0.1).all()
     torch.testing.assert_close(much[sold], torch.ones_like(much[sold]))
     torch.testing.assert_close(soft.scale()[sold], torch.ones_like(much[sold]))
+
+
+@pytest.mark.slow
+def test_the_first_hundred_updates_never_fall_three_percent_below_action_zero(tmp_path):
+    """What nearly every failed recipe of the reference trials would not have passed."""
+    scenario = ports(tmp_path, {"time.intervals": 240, "time.warmup_intervals": 0})
+    trainer = trainer_of(scenario, batch=4, cut=120)
+    validation = Validation(scenario, 32)
+    lowest, last = np.inf, 0.0
+    for update in range(100):
+        trainer.update(update / 100)
+        if update % 10 == 9:
+            architecture = trainer.network.architecture
+            policy = Policy(architecture, trainer.network.numpy(), scenario.tuned)
+            last = validation(policy).usd_per_h
+            lowest = min(lowest, last)
+
+    start = validation.rival_usd_per_h.mean()
+    assert lowest > 0.97 * start
+    assert last > start
+    assert 0 == trainer.skipped
