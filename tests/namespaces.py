@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -17,6 +17,7 @@ from bwalloc.control import Decision
 from bwalloc.scenario import load_scenario
 from bwalloc.serve.planes import read_plane_file
 from bwalloc.serve.planes.htb.dump import read_classes
+from bwalloc.serve.planes.htb.lock import LOCKS
 
 COUNT = iter(range(10**6))
 
@@ -108,7 +109,11 @@ class Place:
 
     def remove(self):
         while self.names:
-            run("ip", "netns", "del", self.names.pop(), check=False)
+            name = self.names.pop()
+            with suppress(OSError):
+                for path in LOCKS.glob(f"{os.stat(f'/run/netns/{name}').st_ino}-*.lock"):
+                    path.unlink()
+            run("ip", "netns", "del", name, check=False)
 
 
 @contextmanager

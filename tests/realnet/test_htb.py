@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from namespaces import Street, decision, even, ip, need, place, rates_there, snapshot, tc
+from namespaces import Street, decision, even, ip, need, place, plane_of, rates_there, snapshot, tc
 
 from bwalloc.control import Order
 from bwalloc.errors import PlaneError
@@ -120,9 +120,10 @@ def test_another_description_of_the_same_interface_is_built_anew(street, opened)
 def test_a_second_writer_is_refused_and_told_who_the_first_is(street, opened):
     opened(street)
     before = snapshot(street.a)
+    text = street.text().replace(f'"{street.state}"', f'"{street.folder}/other"')
 
-    with pytest.raises(PlaneError, match=f"process {os.getpid()} writes it already"):
-        opened(street)
+    with pytest.raises(PlaneError, match=f"'out'.*process {os.getpid()} writes it already"):
+        opened(street, text=plane_of(street.folder, text))
     assert before == snapshot(street.a)
 
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from bwalloc.serve.planes.htb import tc
 from bwalloc.serve.planes.htb.layout import ClassId, Layout, Port
@@ -72,27 +73,35 @@ def look(layout: Layout, at_s: float) -> Dump:
     Raises:
         PlaneError: A namespace cannot be entered.
     """
-    dump = Dump(at_s)
-    for netns in layout.namespaces:
-        dump.up.update({(netns, name): up for name, up in read_links(tc.links(netns)).items()})
-        ports = [port for port in layout.ports_in(netns) if dump.is_there(port)]
-        lines = [f"class show dev {port.interface}" for port in ports]
-        lines += [f"filter show dev {port.interface} parent {port.major:x}:" for port in ports]
-        if lines:
-            text = tc.show(netns, lines, "-s")
-            dump.classes.update(read_classes(text))
-            dump.filters.update(read_filters(text))
+    dump, spaces = Dump(at_s), layout.namespaces
+    links = [partial(tc.links, netns) for netns in spaces]
+    shows = [partial(_shown, layout.ports_in(netns), netns, filters=True) for netns in spaces]
+    texts = tc.at_once([*links, *shows])
+    for netns, text in zip(spaces, texts, strict=False):
+        dump.up.update({(netns, name): up for name, up in read_links(text).items()})
+    for text in texts[len(links) :]:
+        dump.classes.update(read_classes(text))
+        dump.filters.update(read_filters(text))
     return dump
 
 
 def look_at_classes(layout: Layout, ports: Sequence[Port]) -> dict[ClassId, ClassState]:
     """Only the classes, and only of some ports."""
+    by_space = {
+        netns: [port for port in ports if port.netns == netns] for netns in layout.namespaces
+    }
+    shows = [partial(_shown, some, netns) for netns, some in by_space.items() if some]
     found: dict[ClassId, ClassState] = {}
-    for netns in layout.namespaces:
-        lines = [f"class show dev {port.interface}" for port in ports if port.netns == netns]
-        if lines:
-            found.update(read_classes(tc.show(netns, lines, "-s")))
+    for text in tc.at_once(shows):
+        found.update(read_classes(text))
     return found
+
+
+def _shown(ports: Sequence[Port], netns: str | None, *, filters: bool = False) -> str:
+    lines = [f"class show dev {port.interface}" for port in ports]
+    if filters:
+        lines += [f"filter show dev {port.interface} parent {port.major:x}:" for port in ports]
+    return tc.show(netns, lines, "-s")
 
 
 def root_discipline(port: Port) -> str:

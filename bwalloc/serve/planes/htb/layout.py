@@ -21,8 +21,10 @@ ClassId: TypeAlias = tuple[int, int]
 FIRST_MAJOR = 0xB000
 """Handles from here on are the mark of bwalloc: nothing else is ever changed or removed."""
 LAST_MAJOR = 0xBFFF
-ROOT, REST, FIRST_LEAF, LAST_MINOR = 1, 2, 0x10, 0xFFFF
-MOST_LEAVES = LAST_MINOR - FIRST_LEAF + 1
+ROOT, REST, FIRST_LEAF = 1, 2, 0x10
+MOST_LEAVES = 0x7FF0
+"""Numbers of classes have 16 bits, and so have those of their queues, of which the kernel gives
+away the upper half by itself."""
 UNCLASSIFIED_SHARE = 1e-3
 
 

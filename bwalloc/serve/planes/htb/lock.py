@@ -14,17 +14,21 @@ if TYPE_CHECKING:
     from bwalloc.serve.planes.htb.layout import Port
 
 NAMESPACES = Path("/run/netns")
+PLANE = "plane.lock"
+LOCKS = Path("/run/lock/bwalloc")
+"""The same for all planes of a machine, wherever they keep their state."""
 
 
 class WriterLock:
-    """Holds a lock for each interface, named by the namespace itself and not by what it is called.
+    """Holds a lock for the folder, since it has one watchdog, and one for each interface.
 
-    The files say which process holds them; they stay, the locks do not.
+    The latter are named by the namespace itself, not by what a plane file calls it. Their files say
+    which process holds them; they stay, the locks do not.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Hold nothing yet."""
-        self.folder = folder
+    def __init__(self, folder: Path, locks: Path = LOCKS) -> None:
+        """Hold nothing yet; `locks` is where those of interfaces are."""
+        self.folder, self.locks = folder, locks
         self._held: list[int] = []
 
     def take(self, ports: Iterable[Port]) -> None:
@@ -34,8 +38,12 @@ class WriterLock:
             PlaneError: Another process holds one of them, or the folder cannot be written.
         """
         try:
+            make_folder(str(self.locks))
+            what = f"folder '{self.folder}' holds the state of another plane"
+            self._take(self.folder / PLANE, what, "name another one as `state`")
             for port in ports:
-                self._take(port)
+                path = self.locks / f"{_namespace_id(port)}-{port.interface}.lock"
+                self._take(path, port.place, "start this one with --no-apply")
         except PlaneError:
             self.release()
             raise
@@ -45,8 +53,7 @@ class WriterLock:
         while self._held:
             os.close(self._held.pop())
 
-    def _take(self, port: Port) -> None:
-        path = self.folder / f"{_namespace_id(port)}-{port.interface}.lock"
+    def _take(self, path: Path, what: str, remedy: str) -> None:
         try:
             opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
@@ -57,8 +64,8 @@ class WriterLock:
         except OSError:
             owner = os.pread(opened, 32, 0).decode(errors="replace").strip() or "unknown"
             msg = (
-                f"{port.place}: process {owner} writes it already, and a plane has one writer; end "
-                "that one, or start this one with --no-apply."
+                f"{what}: process {owner} writes it already, and a plane has one writer; end that "
+                f"one, or {remedy}."
             )
             raise PlaneError(msg) from None
         os.ftruncate(opened, 0)
@@ -66,7 +73,7 @@ class WriterLock:
 
 
 def make_folder(path: str) -> Path:
-    """The folder of a plane's state, for this user alone.
+    """A folder for this user alone.
 
     Raises:
         PlaneError: It cannot be made, or belongs to somebody else.
@@ -78,7 +85,7 @@ def make_folder(path: str) -> Path:
     except OSError as error:
         raise _unwritable(folder, error) from None
     if owner != os.geteuid():
-        msg = f"'{folder}' belongs to another user ({owner}); name a folder of your own as `state`."
+        msg = f"'{folder}' belongs to another user ({owner}), not to the one that runs this."
         raise PlaneError(msg)
     return folder
 
@@ -93,4 +100,4 @@ def _namespace_id(port: Port) -> int:
 
 
 def _unwritable(path: Path, error: OSError) -> PlaneError:
-    return PlaneError(f"'{path}': {error.strerror}; name a folder that can be written as `state`.")
+    return PlaneError(f"'{path}': {error.strerror}; planes need to write there (`state`, locks).")

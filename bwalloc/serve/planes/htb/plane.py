@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bwalloc.errors import PlaneError
@@ -135,6 +136,8 @@ class HtbPlane:
 
     def remove(self) -> None:
         """Take the disciplines and the watchdog away; what interfaces had by default comes back."""
+        if not self.is_enforcing:
+            return
         if self._lease is not None:
             self._lease.end()
         dump = self._look()
@@ -250,8 +253,8 @@ class HtbPlane:
         return "The rates before are in force again."
 
     def _write(self, todo: Iterable[tuple[ClassId, Rates]]) -> None:
-        for netns, lines in changes(self.layout, todo).items():
-            tc.batch(netns, lines)
+        lines = changes(self.layout, todo)  # no link is in two namespaces, so these may run at once
+        tc.at_once([partial(tc.batch, netns, some) for netns, some in lines.items()])
 
     def _rates_of(self, some: list[Port]) -> dict[ClassId, Rates]:
         majors = {port.major for port in some}

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bwalloc.errors import PlaneError
 
+Answer = TypeVar("Answer")
 TIMEOUT_S = 10.0
+MOST_AT_ONCE = 16
 PLACE = re.compile(r"Command failed -:(\d+)")
 REMEDIES = {
     "Operation not permitted": "run it as root (CAP_NET_ADMIN; CAP_SYS_ADMIN for namespaces)",
@@ -29,6 +33,19 @@ class Said:
     output: str
     complaint: str
     is_good: bool
+
+
+def at_once(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
+    """Answers of calls that wait for processes, all of them started before any is waited for.
+
+    Raises:
+        PlaneError: Of the first that failed, once all have ended.
+    """
+    if len(calls) < 2:
+        return [call() for call in calls]
+    with ThreadPoolExecutor(min(len(calls), MOST_AT_ONCE)) as threads:
+        running = [threads.submit(call) for call in calls]
+    return [each.result() for each in running]
 
 
 def batch(netns: str | None, lines: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from planes import file_for
@@ -21,24 +22,40 @@ def ports():
     return build_layout(network, file_for(network)).ports
 
 
+def lock_in(folder, state="state"):
+    return WriterLock(make_folder(str(folder / state)), folder / "locks")
+
+
+def test_two_planes_with_one_state_are_refused(tmp_path, ports):
+    first, second = lock_in(tmp_path), lock_in(tmp_path)
+    first.take(ports[:1])
+    with pytest.raises(PlaneError, match="holds the state of another plane"):
+        second.take(ports[1:2])
+    first.release()
+
+
 def test_a_second_writer_of_one_interface_is_refused_and_keeps_none(tmp_path, ports):
-    first, second, third = (WriterLock(tmp_path) for _ in range(3))
+    first, second, third = (lock_in(tmp_path, f"state-{n}") for n in range(3))
     first.take(ports[2:3])
     with pytest.raises(PlaneError, match=f"'p2'.*process {os.getpid()} writes it already"):
         second.take(ports)
 
     third.take(ports[:2])
+    first.release()
+    third.release()
 
 
 def test_a_lock_that_was_released_can_be_taken(tmp_path, ports):
-    first, second = WriterLock(tmp_path), WriterLock(tmp_path)
+    first, second = lock_in(tmp_path), lock_in(tmp_path)
     first.take(ports)
     first.release()
     second.take(ports)
+    second.release()
 
 
 def test_a_lock_ends_with_its_process(tmp_path, ports):
-    path = tmp_path / f"{os.stat('/proc/self/ns/net').st_ino}-p0.lock"
+    (tmp_path / "locks").mkdir(mode=0o700)
+    path = tmp_path / "locks" / f"{os.stat('/proc/self/ns/net').st_ino}-p0.lock"
     code = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.flock(f, fcntl.LOCK_EX); print(1)"
     code += "; sys.stdout.flush(); sys.stdin.read()"
     command = [sys.executable, "-S", "-c", code, str(path)]
@@ -46,18 +63,16 @@ def test_a_lock_ends_with_its_process(tmp_path, ports):
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as holder:
         holder.stdout.readline()
         with pytest.raises(PlaneError, match="writes it already"):
-            WriterLock(tmp_path).take(ports[:1])
+            lock_in(tmp_path).take(ports[:1])
         holder.kill()
-    lock = WriterLock(tmp_path)
+    lock = lock_in(tmp_path)
     lock.take(ports[:1])
     lock.release()
 
 
 def test_a_namespace_that_is_not_there_is_an_error(tmp_path, ports):
-    from dataclasses import replace
-
     with pytest.raises(PlaneError, match="no such namespace"):
-        WriterLock(tmp_path).take([replace(ports[0], netns="nowhere-at-all")])
+        lock_in(tmp_path).take([replace(ports[0], netns="nowhere-at-all")])
 
 
 def test_the_folder_is_for_its_owner_alone(tmp_path):
@@ -68,5 +83,5 @@ def test_the_folder_is_for_its_owner_alone(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(PlaneError, match="name a folder that can be written as `state`"):
+    with pytest.raises(PlaneError, match="planes need to write there"):
         make_folder(str(tmp_path / "file" / "b"))
