@@ -49,6 +49,8 @@ def test_what_was_found_is_the_difference_of_two_comparisons(tight):
     assert net.mean() == pytest.approx(
         document["advised"]["found_net_usd_per_h"]["forecast"]["mean"]
     )
+    more = value(after.setting).gross_usd_per_h - value(before.setting).gross_usd_per_h
+    np.testing.assert_allclose(more, tight.checked.gross_gain_usd_per_h, rtol=1e-9)
     wide = load_scenario("tiny-edge", after.setting.overrides)
     row = wide.network.spans.name.index("hub--cloud")
     assert 8.8 == pytest.approx(wide.network.spans.tier_gbps[row])
