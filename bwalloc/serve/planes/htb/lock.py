@@ -23,13 +23,13 @@ class WriterLock:
     """Holds a lock for the folder, since it has one watchdog, and one for each interface.
 
     The latter are named by the namespace itself, not by what a plane file calls it. Their files say
-    which process holds them; they stay, the locks do not.
+    which process holds them; they stay until `forget`, the locks end with the process.
     """
 
     def __init__(self, folder: Path, locks: Path = LOCKS) -> None:
         """Hold nothing yet; `locks` is where those of interfaces are."""
         self.folder, self.locks = folder, locks
-        self._held: list[int] = []
+        self._held: list[tuple[Path, int]] = []
 
     def take(self, ports: Iterable[Port]) -> None:
         """Lock all interfaces, or none.
@@ -51,14 +51,20 @@ class WriterLock:
     def release(self) -> None:
         """Let others in."""
         while self._held:
-            os.close(self._held.pop())
+            os.close(self._held.pop()[1])
+
+    def forget(self) -> None:
+        """Take the files away, too."""
+        for path, _ in self._held:
+            path.unlink(missing_ok=True)
+        self.release()
 
     def _take(self, path: Path, what: str, remedy: str) -> None:
         try:
             opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise _unwritable(path, error) from None
-        self._held.append(opened)
+        self._held.append((path, opened))
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -68,6 +74,9 @@ class WriterLock:
                 f"one, or {remedy}."
             )
             raise PlaneError(msg) from None
+        if not path.exists() or path.stat().st_ino != os.fstat(opened).st_ino:
+            self._take(path, what, remedy)  # its last owner has just taken the file away
+            return
         os.ftruncate(opened, 0)
         os.pwrite(opened, f"{os.getpid()}\n".encode(), 0)
 

@@ -144,7 +144,7 @@ class HtbPlane:
         for port in self.layout.ports:
             if ports.condition(dump, port) in ("sound", "damaged"):
                 self._remove(port)
-        self.close()
+        self._lock.forget()
 
     def _open(self, file: PlaneFile, interval_s: float) -> None:
         self._folder = make_folder(file.state)

@@ -53,6 +53,17 @@ def test_a_lock_that_was_released_can_be_taken(tmp_path, ports):
     second.release()
 
 
+def test_files_that_are_forgotten_are_gone_and_can_be_locked_again(tmp_path, ports):
+    first, second = lock_in(tmp_path), lock_in(tmp_path)
+    first.take(ports)
+    first.forget()
+    assert [] == list((tmp_path / "locks").iterdir())
+    second.take(ports)
+    with pytest.raises(PlaneError, match="writes it already"):
+        first.take(ports)
+    second.release()
+
+
 def test_a_lock_ends_with_its_process(tmp_path, ports):
     (tmp_path / "locks").mkdir(mode=0o700)
     path = tmp_path / "locks" / f"{os.stat('/proc/self/ns/net').st_ino}-p0.lock"
