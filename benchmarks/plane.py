@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -80,7 +81,9 @@ def measure_classes(count: int, rounds: int) -> dict[str, Any]:
         plane = HtbPlane(network, file, draw())
         built_s = time.perf_counter() - begun
         try:
+            cpu_s = cpu()
             batch = [timed(lambda: write(plane, draw()))[0] for _ in range(rounds)]
+            cpu_s = cpu() - cpu_s
             read = [timed(plane.read)[0] for _ in range(rounds)]
             applied, changed = [], []
             for _ in range(rounds):
@@ -94,6 +97,7 @@ def measure_classes(count: int, rounds: int) -> dict[str, Any]:
         "classes": count,
         "changed_median": int(np.median(changed)),
         "batch_ms": quantiles(batch),
+        "batch_cpu_ms_mean": round(1e3 * cpu_s / rounds, 2),
         "read_ms": quantiles(read),
         "apply_after_read_ms": quantiles(applied),
         "build_s": round(built_s, 2),
@@ -196,6 +200,12 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
     begun = time.perf_counter()
     answer = call()
     return time.perf_counter() - begun, answer
+
+
+def cpu() -> float:
+    """Seconds of processors that this process and those it started have used."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def quantiles(taken_s: Any) -> dict[str, float]:

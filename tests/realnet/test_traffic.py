@@ -54,16 +54,18 @@ def ratio(telemetry, rates, row):
     return telemetry.demands.served_gbit[row] / telemetry.interval_s / rates[row, 0]
 
 
-@pytest.mark.parametrize("gbps", [2.5, 10.0])
-def test_a_saturated_class_carries_its_rate_on_the_wire(street, gbps):
+@pytest.mark.parametrize("mbps", [5, 20, 100, 1000, 4000])
+def test_a_saturated_class_carries_its_rate_on_the_wire(street, mbps):
     row = street.rows()[0]
-    rates = given(street, {row: gbps})
-    plane = opened(street, rates)
+    rates = given(street, {row: 5.0})
+    plane = opened(street, rates, rate=mbps / 5e3)
     try:
         with Flow(street, dscp_of(row)) as flow:
             telemetry = carried(plane, 2.5)
             assert flow.received > 0
-        print(f"\nset {gbps * 2} Mbit/s, wire/set {ratio(telemetry, rates, row):.3f}")
+        print(f"\nset {mbps} Mbit/s, wire/set {ratio(telemetry, rates, row):.3f}")
+        if mbps >= 1000 and telemetry.demands.queued_gbit[row, 0] == 0:
+            pytest.skip(f"this machine does not send {mbps} Mbit/s")
         assert 1.0 == pytest.approx(ratio(telemetry, rates, row), abs=NEAR)
     finally:
         plane.remove()
