@@ -10,7 +10,7 @@ from bwalloc.bench.players import kind_of, make_player, players
 from bwalloc.bench.summary import summarise
 from bwalloc.errors import BundleError, UnknownNameError
 from bwalloc.scenario import load_scenario
-from bwalloc.serve import agents
+from bwalloc.serve.bundles import agents
 
 SHORT = {"time.intervals": 40}
 
