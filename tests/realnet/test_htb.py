@@ -295,3 +295,11 @@ def test_removing_leaves_nothing_behind(street, opened):
     assert before == snapshot(street.a)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_rate_that_did_not_arrive_is_found_by_reading_back(street, opened, monkeypatch):
+    plane = opened(street)
+    real = htb.plane.tc.batch
+    monkeypatch.setattr(htb.plane.tc, "batch", lambda netns, lines: real(netns, lines[1:]))
+    with pytest.raises(PlaneError, match=r"not 4000000 as it was told \(1 classes are wrong\)"):
+        plane.apply(decision(street.network, even(street.network, 2.0)))
