@@ -55,7 +55,8 @@ class ApgSection(Section):
 
     Attributes:
         batch: episodes unrolled together.
-        cut: intervals a gradient reaches back.
+        cut: intervals a gradient reaches back. Where capacity is ordered at least two paid blocks:
+            120 to 240 minutes.
         cut_value: share of its value that work still queued at the cut counts for.
         critic: learn what comes after the cut, and add it there.
         discount, trace: of the critic's targets, per interval (gamma and lambda).

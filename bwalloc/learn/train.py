@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from bwalloc.allocate.learned import Policy
+from bwalloc.errors import RecipeError
 from bwalloc.learn.run import Origin, Point, RunFolder
 from bwalloc.learn.validation import Validation
 from bwalloc.provenance import PACKAGES, commit, machine, versions
@@ -105,7 +106,20 @@ def train(
 def make_trainer(
     scenario: Scenario, recipe: Recipe, device: str, init: Mapping[str, np.ndarray] | None
 ) -> Trainer:
-    """The trainer of the recipe's algorithm."""
+    """The trainer of the recipe's algorithm.
+
+    Raises:
+        RecipeError: The weights to start from are of a network that orders and this one does not,
+            or the other way about.
+    """
+    architecture = recipe.architecture(scenario)
+    if init and ("span.out.weight" in init) != architecture.spans:
+        sells = "sells spans" if architecture.spans else "sells no spans"
+        msg = (
+            f"--init: {scenario.slug} {sells}, and the weights are of an agent made for an "
+            "environment of the other kind; start without them, or from another agent."
+        )
+        raise RecipeError(msg)
     if recipe.algorithm == "apg":
         from bwalloc.learn.apg import ApgTrainer
 

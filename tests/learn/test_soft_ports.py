@@ -13,9 +13,11 @@ from ordering import ports  # noqa: E402
 
 from bwalloc.allocate.corrected import CorrectedForecast  # noqa: E402
 from bwalloc.allocate.learned import Policy  # noqa: E402
+from bwalloc.errors import RecipeError  # noqa: E402
 from bwalloc.learn.apg import ApgTrainer  # noqa: E402
 from bwalloc.learn.network import PolicyNetwork  # noqa: E402
 from bwalloc.learn.recipe import recipe_from  # noqa: E402
+from bwalloc.learn.train import make_trainer  # noqa: E402
 from bwalloc.learn.unroll import Unroll  # noqa: E402
 from bwalloc.learn.validation import Validation  # noqa: E402
 from bwalloc.money import net_usd  # noqa: E402
@@ -119,6 +121,15 @@ def test_a_new_network_answers_nothing_about_spans(tmp_path):
     assert isinstance(trainer.network, PolicyNetwork)
     assert (2, 2, 4) == tuple(about.shape)
     assert 0 == about.abs().max()
+
+
+def test_weights_of_a_network_that_knows_no_spans_are_refused(tmp_path):
+    scenario = ports(tmp_path, {"time.intervals": 40})
+    recipe = recipe_from({"env": "ports", "network": {"hidden": 8}}, "test")
+    blind = PolicyNetwork(recipe.network.architecture(spans=False)).numpy()
+
+    with pytest.raises(RecipeError, match="ports sells spans, and the weights are of an agent"):
+        make_trainer(scenario, recipe, "cpu", blind)
 
 
 def test_a_larger_tier_than_the_load_earns_nothing_more(tmp_path):
