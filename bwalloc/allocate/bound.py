@@ -34,7 +34,7 @@ from bwalloc.allocate.horizon import (
     refusal_usd_per_gbit,
     units_of,
 )
-from bwalloc.allocate.stall_dual import BusyPeriods, stalling_groups
+from bwalloc.allocate.stall_dual import BusyPeriods, periods_of
 from bwalloc.allocate.tier_plan import TierPlanner, tier_worth
 from bwalloc.scenario.outages import room_gbit
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from bwalloc.network import Network
     from bwalloc.scenario import Scenario, World
 
+SCALES = (1.0, 0.75, 0.5, 0.0)
 ROUNDING = 1e-5
 """Slack for the float32 arithmetic of the simulator, relative to all money that moves."""
 
@@ -54,6 +55,9 @@ def bound_usd_per_h(
 ) -> float:
     """Upper bound on the counted money of an episode, USD per hour.
 
+    Where groups stall, shares of the prices are tried too: the LP takes stall to be linear in what
+    a group holds, and may ask too much.
+
     Args:
         scenario: the environment.
         world: the episode.
@@ -61,10 +65,23 @@ def bound_usd_per_h(
     """
     prices = np.maximum(np.asarray(prices, np.float64), 0.0)
     units, clock = units_of(scenario, world), clock_of(scenario)
+    periods = periods_of(scenario, world, units, clock)
+    scales = SCALES if periods else (1.0,)
+    return min(_bound(scenario, world, prices * scale, units, clock, periods) for scale in scales)
+
+
+def _bound(
+    scenario: Scenario,
+    world: World,
+    prices: np.ndarray,
+    units: Units,
+    clock: Clock,
+    periods: list[BusyPeriods],
+) -> float:
     worth = link_worth(scenario, world, prices)
     paths = best_paths(scenario, world, worth)
     earned = float(worth[~sold_links(scenario.network)].sum()) + sum(path.usd for path in paths)
-    earned += _work_worth(scenario, world, prices, units, clock)
+    earned += _work_worth(scenario, world, prices, units, clock, periods)
     gross = _gross_usd(scenario, units, clock) + sum(abs(path.bill_usd) for path in paths)
     bill = scenario.network.fixed_usd_per_h
     return float(earned + ROUNDING * gross) / scenario.timing.counted_h - bill
@@ -74,7 +91,8 @@ def value_usd(scenario: Scenario, world: World, prices: np.ndarray) -> float:
     """Bound on the counted value of an episode whose capacities are given; bills are left out."""
     units, clock = units_of(scenario, world), clock_of(scenario)
     worth = float(link_worth(scenario, world, prices).sum())
-    return worth + _work_worth(scenario, world, prices, units, clock)
+    periods = periods_of(scenario, world, units, clock)
+    return worth + _work_worth(scenario, world, prices, units, clock, periods)
 
 
 def best_paths(
@@ -120,7 +138,12 @@ def link_worth(
 
 
 def _work_worth(
-    scenario: Scenario, world: World, prices: np.ndarray, units: Units, clock: Clock
+    scenario: Scenario,
+    world: World,
+    prices: np.ndarray,
+    units: Units,
+    clock: Clock,
+    groups: list[BusyPeriods],
 ) -> float:
     """Best response of all work to the prices of pools and to those of value pieces."""
     price = tunnel_price(scenario, prices, clock)
@@ -136,14 +159,13 @@ def _work_worth(
     waited = late[units.demand] * clock.waited_s[units.start]
     is_alone = np.ones(len(units.gbit), bool)
     room = room_gbit(world, scenario.timing)
-    for group in stalling_groups(scenario, world, units):
-        periods = BusyPeriods(group, units, clock, scenario.timing.substep_s)
+    for periods in groups:
         slots = {
             row: _slots(scenario, prices, net[row] + price[row], room, row, clock)
-            for row in map(int, np.unique(units.demand[group.units]))
+            for row in map(int, np.unique(units.demand[periods.group.units]))
         }
         rent += periods.best(slots, waited, refused)
-        is_alone[group.units] = False
+        is_alone[periods.group.units] = False
     return rent + _best_service(net, units, waited, refused, is_alone)
 
 

@@ -74,7 +74,7 @@ def plan_chunks(
 
 def planned_rates(scenario: Scenario, world: World, chunks: Chunks) -> np.ndarray:
     """Rates that let the network carry the plan, float32 (intervals, demands, tunnels)."""
-    members = stalling_members(scenario)
+    members = stalling_members(scenario, world)
     if members.size:
         rates = stall_rates(scenario, world, chunks, members)
         return _filled(scenario, rates, world, scenario.timing.warmup_intervals)

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 Slotted: TypeAlias = dict[int, tuple[np.ndarray, np.ndarray]]
 HORIZON = 1000
 """Longest busy period, in substeps, whose end is looked for exactly."""
+NEAR = 1e-6
+"""Relative gain that is given away rather than looked for."""
+PARTS = 8
+"""Parts of a substep by which its last moment is told: it is taken to end with the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,14 @@ def stalling_groups(scenario: Scenario, world: World, units: Units) -> list[Stal
     return found
 
 
+def periods_of(scenario: Scenario, world: World, units: Units, clock: Clock) -> list[BusyPeriods]:
+    """The busy periods of all groups that stall at a cost."""
+    return [
+        BusyPeriods(group, units, clock, scenario.timing.substep_s)
+        for group in stalling_groups(scenario, world, units)
+    ]
+
+
 class BusyPeriods:
     """The dynamic programme of one group: what does not depend on prices is kept."""
 
@@ -92,12 +104,7 @@ class BusyPeriods:
         self.stops = np.minimum(self.events + HORIZON, self.total)
         self.costs = self._costs()
 
-    def best(
-        self,
-        slots: dict[int, tuple[np.ndarray, np.ndarray]],
-        waited: np.ndarray,
-        refused: np.ndarray,
-    ) -> float:
+    def best(self, slots: Slotted, waited: np.ndarray, refused: np.ndarray) -> float:
         """Most that the group earns, stall included, USD.
 
         Args:
@@ -107,7 +114,7 @@ class BusyPeriods:
             refused: what a Gbit of each unit brings if it is never served, (units,).
         """
         value, whole = np.zeros(self.count + 1), np.zeros(self.count + 1)
-        served = np.zeros(self.total)
+        served = np.zeros((self.total, PARTS))
         for event in range(self.count - 1, -1, -1):
             start, stop = int(self.events[event]), int(self.stops[event])
             whole[event] = whole[event + 1]
@@ -124,10 +131,10 @@ class BusyPeriods:
                 served[start:stop] += by_end
                 whole[event] += free
             cost, endless = self.costs[event]
-            ended = served[start:stop] - cost + value[self.following[start:stop]]
+            ended = (served[start:stop] - cost).max(1) + value[self.following[start:stop]]
             after = int(np.searchsorted(self.events, stop))
             relaxed = whole[event] - whole[after] - endless + value[after]
-            value[event] = max(ended.max(initial=-np.inf), relaxed)
+            value[event] = max(float(ended.max()), relaxed)
         return float(value[0])
 
     def _costs(self) -> list[tuple[np.ndarray, float]]:
@@ -141,11 +148,10 @@ class BusyPeriods:
             own = self.group.cuts.ends(start, sets)
             place = np.minimum(self.following[start:stop] - 1 - event, len(own) - 1)
             least[start:stop] = np.maximum(least[start:stop], own[place])
-            at = np.arange(start, stop)
-            usd = self._usd(start, np.maximum(at, least[start:stop]))
-            costs.append(
-                (np.where(least[start:stop] > at + 1, np.inf, usd), self._until(start, stop))
-            )
+            ends = np.arange(start, stop)[:, None] + np.arange(1, PARTS + 1) / PARTS
+            soonest = least[start:stop, None]
+            usd = self._usd(start, np.maximum(ends - 1.0 / PARTS, soonest))
+            costs.append((np.where(soonest > ends, np.inf, usd), self._until(start, stop)))
         return costs[::-1]
 
     def _until(self, start: int, stop: int) -> float:
@@ -175,40 +181,49 @@ MOST_SETS = 64
 def best_by_end(
     gbit: float, gain: np.ndarray, room: np.ndarray, refused: float, count: int
 ) -> tuple[np.ndarray, float]:
-    """What `gbit` earn at most if all is served by the end of each of `count` substeps, and ever.
+    """What `gbit` earn at most if all is served by each of some ends, and without an end.
 
-    The dearest slots come first. Beyond the window of the work, refusal is a slot too.
+    The dearest slots come first. In a part of a substep fits that part of it. Beyond the window of
+    the work, refusal is a slot too.
 
     Args:
         gbit: how much.
         gain: USD per Gbit in each slot of its window, (tunnels, substeps).
         room: Gbit that fit into each slot, same shape.
         refused: USD per Gbit that is never served.
-        count: how many ends.
+        count: how many substeps may be the last.
 
     Returns:
-        USD by end, -inf where the work does not fit, (count,), and USD without an end.
+        USD by last substep and part of it, -inf where the work does not fit, (count, PARTS), and
+        USD without an end.
     """
     most = max(float(gain.max()), refused)
     free = min(gbit, IDLE_GBIT + SLACK * gbit)
     ahead = np.maximum.accumulate(gain.max(0)[::-1])[::-1]
-    by_end = np.full(count, -np.inf)
+    by_end = np.full((count, PARTS), -np.inf)
     held, size, earned = list[tuple[float, float]](), 0.0, 0.0
     window = min(count, gain.shape[1])
     for end in range(window):
-        for each, fits in zip(gain[:, end].tolist(), room[:, end].tolist(), strict=True):
-            if fits > 0:
+        slots = [
+            (each, fits / PARTS)
+            for each, fits in zip(gain[:, end].tolist(), room[:, end].tolist(), strict=True)
+            if fits > 0
+        ]
+        for part in range(PARTS):
+            for each, fits in slots:
                 heapq.heappush(held, (each, fits))
                 size, earned = size + fits, earned + each * fits
-        while held and size - held[0][1] >= gbit:
-            each, fits = heapq.heappop(held)
-            size, earned = size - fits, earned - each * fits
-        worst = held[0][0] if held else most
-        if size >= gbit - free:
-            over = max(size - gbit, 0.0)
-            by_end[end] = earned - over * worst + free * (most - worst)
-            if size >= gbit and (end + 1 == window or ahead[end + 1] <= worst):
-                by_end[end:window] = by_end[end]
+            while held and size - held[0][1] >= gbit:
+                each, fits = heapq.heappop(held)
+                size, earned = size - fits, earned - each * fits
+            if size >= gbit - free:
+                worst = held[0][0] if held else most
+                over = max(size - gbit, 0.0)
+                by_end[end, part] = earned - over * worst + free * (most - worst)
+        if size >= gbit and end + 1 < window:
+            better = max(ahead[end + 1] - held[0][0], 0.0)
+            if better <= NEAR * abs(most):
+                by_end[end + 1 : window] = by_end[end, -1] + better * gbit
                 break
     by_end[window:] = most * gbit
     return by_end, most * gbit

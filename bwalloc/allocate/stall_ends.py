@@ -5,8 +5,8 @@ of any of its tunnels per Gbit at least, and the links carry no more than weight
 the work that arrived since any moment takes as long as the cut needs to carry it. Cuts are single
 links, all links out of or into a site, and the one that an LP of the largest concurrent flow finds
 worst (Shahrokhi & Matula, J. ACM 37 (1990)). Inside the substep in which a group is done, the
-simulator lends what a neighbour leaves: offers add up to three times a link at most, so there a
-cut counts a third; the rates of one member by itself are never more than its links.
+simulator lends what a neighbour leaves: offers may add up to three times a link, so there a cut
+counts a third where neighbours are; the rates of one member by itself never exceed its links.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def cuts_of(scenario: Scenario, world: World, units: Units, rows: np.ndarray) ->
     own[np.arange(len(rows)), rows] = 1.0
     carried = np.concatenate([weights[useful] @ room, _own_room(network, room, rows)])
     carried = np.concatenate([np.zeros((len(carried), 1)), carried.cumsum(1)], 1)
-    lent = np.append(np.full(useful.sum(), LENT), np.ones(len(rows)))
-    return Cuts(np.concatenate([load[useful], own]), carried, lent)
+    lent = _lent(network, rows, weights[useful])
+    return Cuts(np.concatenate([load[useful], own]), carried, np.append(lent, np.ones(len(rows))))
 
 
 def least_weight(network: Network, weights: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -129,6 +129,24 @@ def _weights(network: Network) -> np.ndarray:
     sites = np.arange(len(network.sites.name))[:, None]
     out, into = network.links.source == sites, network.links.target == sites
     return np.concatenate([np.eye(network.n_links), out, into]).astype(np.float64)
+
+
+def _lent(network: Network, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """By how much what a group is offered in a substep may exceed what each cut carries, (cuts,).
+
+    Only where several of its tunnels are in one pool with anybody else's, or several of its demands
+    are: one of them may then be offered more than it takes, and another what that leaves. Tunnels
+    of one demand run short together, and so does a tunnel by itself.
+    """
+    pools, mine = network.pools(), np.zeros(len(network.flat_hops), bool)
+    demand = np.repeat(np.arange(network.n_demands), network.n_tunnels)
+    mine[np.isin(demand, rows) & network.tunnels.exists.ravel()] = True
+    lends = np.zeros(network.n_links, bool)
+    for pool, link in enumerate(pools.link):
+        inside = np.flatnonzero((pools.hops == pool).any(1))
+        alike = len(np.unique(demand[inside])) == 1 and not pools.is_shared[pool]
+        lends[link] |= mine[inside].sum() > 1 and not alike
+    return np.where((weights[:, lends] > 0).any(1), LENT, 1.0)
 
 
 def _own_room(network: Network, room: np.ndarray, rows: np.ndarray) -> np.ndarray:

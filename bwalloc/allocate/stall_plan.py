@@ -89,7 +89,7 @@ class _Left:
 
     def __init__(self, jobs: Jobs) -> None:
         """All of it."""
-        self.jobs, self.gbit = jobs, jobs.gbit.copy()
+        self.jobs, self.gbit = jobs, jobs.gbit.astype(np.float64)
 
     def between(self, first: int, last: int) -> tuple[Jobs, np.ndarray]:
         """Work that may be served in cells from `first` to `last`, and its rows."""

@@ -45,13 +45,13 @@ def stall_rates(
     care = widest * _recent(by_substep, tunnels)
     lent = _is_lent(network)[:, None]
     care[:, : timing.warmup_intervals] = 0.0
-    by_group = [
-        members[network.groups.member[members] == group] for group in _groups(network, members)
-    ]
+    group = network.groups.member[members]
+    by_group = [members[group == each] for each in dict.fromkeys(group.tolist())]
+    turn = _turns(network, members, by_substep)
+    by_turn = [np.repeat(turn == place, tunnels, 0) for place in range(turn.max() + 1)]
     dear, cheap = _others(scenario, members)
     need = _needed(scenario, world, mean)
-    turns = [(dear, mean), (members, mean)]
-    turns += [(rows, peak) for rows in by_group]
+    turns = [(dear, mean)] + [(members, peak * mine) for mine in by_turn]
     turns += [(members, peak * MARGIN), (members, care * LEAST_CARE)]
     turns += [(rows, care * lent) for rows in by_group]
     turns += [(cheap, mean)] + [(np.array([row]), need) for row in (*dear, *cheap)]
@@ -84,9 +84,22 @@ def _needed(scenario: Scenario, world: World, mean: np.ndarray) -> np.ndarray:
     return (need[:, None] * split).reshape(mean.shape)
 
 
-def _groups(network: Network, members: np.ndarray) -> list[int]:
-    """Groups of members, in their order."""
-    return list(dict.fromkeys(network.groups.member[members].tolist()))
+def _turns(network: Network, members: np.ndarray, by_substep: np.ndarray) -> np.ndarray:
+    """Whose group is first in each interval: the one that is planned to be done first.
+
+    Where that ties, groups keep the order of `members`; -1 outside groups, (demands, intervals).
+    """
+    groups = list(dict.fromkeys(network.groups.member[members].tolist()))
+    _, intervals, substeps = by_substep.shape
+    sends = by_substep.reshape(network.n_demands, -1, intervals, substeps).any(1)
+    until = np.where(sends, np.arange(1, substeps + 1), 0).max(2)
+    done = np.stack([until[network.groups.member == group].max(0) for group in groups])
+    done = np.where(done > 0, done, NEVER)
+    place = np.argsort(np.argsort(done, axis=0, kind="stable"), axis=0, kind="stable")
+    turn = np.full(until.shape, -1)
+    for row, group in enumerate(groups):
+        turn[members[network.groups.member[members] == group]] = place[row]
+    return turn
 
 
 def _others(scenario: Scenario, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,12 +139,21 @@ def _in_meters(
     return rates
 
 
-def stalling_members(scenario: Scenario) -> np.ndarray:
-    """Demands of groups that stall at a cost, those of the dearest group first."""
-    groups = scenario.network.groups
-    usd_per_s = np.append(groups.usd_per_s, 0.0)[groups.member]
-    rank = np.argsort(-usd_per_s, kind="stable")
-    return rank[usd_per_s[rank] > 0]
+def stalling_members(scenario: Scenario, world: World) -> np.ndarray:
+    """Demands of groups that stall at a cost, by what a group costs over how long a round takes.
+
+    Ref: Smith, Naval Research Logistics Quarterly 3 (1956) 59-66.
+    """
+    network, timing = scenario.network, scenario.timing
+    usd_per_s = np.append(network.groups.usd_per_s, 0.0)[network.groups.member]
+    rows = np.flatnonzero(usd_per_s > 0)
+    widths = np.append(network.links.capacity_gbps, np.inf)[network.tunnels.hops[rows]].min(2)
+    gbps = np.where(network.tunnels.exists[rows], widths, 0.0).sum(1)
+    alone_s = world.arrivals_gbit[:, :, rows].max((0, 1)) / np.maximum(gbps, TINY)
+    group = network.groups.member[rows]
+    round_s = np.full(len(network.groups.name), timing.substep_s)
+    np.maximum.at(round_s, group, alone_s)
+    return rows[np.argsort(-usd_per_s[rows] / round_s[group], kind="stable")]
 
 
 class _Room:
@@ -163,6 +185,8 @@ class _Room:
 
 
 TINY = 1e-9
+NEVER = 10_000
+"""After the last substep of an interval."""
 ROUNDS = 2
 MARGIN = 1.02
 """Guarantees of members over what is planned: what rounding leaves would stall a group for long."""

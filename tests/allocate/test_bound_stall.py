@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from builders import failing, outage, random_world, star
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -170,3 +171,65 @@ def test_a_plan_for_stalling_groups_leaves_tunnels_that_do_not_exist_empty(tmp_p
     assert not exists.all()
     assert (rates[:, ~exists] == 0).all()
     assert np.isfinite(rates).all()
+
+
+def bursts(scenario, *given):
+    """A world of bursts (second, demand, Gbit), and nothing else."""
+    world = random_world(scenario, 0)
+    world.arrivals_gbit[:] = 0.0
+    for second, row, gbit in given:
+        world.arrivals_gbit.reshape(-1, scenario.network.n_demands)[second, row] += gbit
+    return world
+
+
+def lone_jobs(sites, core_gbps, grace_s=0.0):
+    """One job per site behind one core link, whose work is worth nothing but the GPUs it frees."""
+    scenario = jobs(0, sites, grace_s, policed=False, sites=sites, per_site=1)
+    member = np.arange(sites)
+    groups = replace(scenario.network.groups, member=member)
+    scenario = replace(scenario, network=replace(scenario.network, groups=groups))
+    scenario.slots.width_substeps[:] = scenario.slots.arrival_slot[:] = 0
+    law = scenario.network.law
+    law.value_usd_per_gbit[:] = law.late_usd_per_gbit_s[:] = 0.0
+    law.settle_usd_per_gbit[:] = 1.0
+    for hops in scenario.network.tunnels.hops[:, 1:]:
+        hops[:] = scenario.network.n_links
+    scenario.network.tunnels.exists[:, 1:] = False
+    scenario.network.links.capacity_gbps[:] = 100.0
+    scenario.network.links.capacity_gbps[sites * 2 :] = core_gbps
+    return scenario
+
+
+def stalled_s(scenario, usd_per_h):
+    """Seconds of stall that cost as much."""
+    return -usd_per_h * scenario.timing.counted_h / USD_PER_S
+
+
+@pytest.mark.parametrize(("grace_s", "expected"), [(0.0, 7.5), (5.0, 2.5), (9.0, 0.0)])
+def test_a_round_by_itself_stalls_as_long_as_its_link_takes(grace_s, expected):
+    """60 Gbit at 8 Gbit/s take 7.5 s; no plan and no bound knows better."""
+    scenario = lone_jobs(1, 8.0, grace_s)
+    world = bursts(scenario, (60, 0, 60.0))
+    plan = plan_episode(scenario, world)
+    assert stalled_s(scenario, plan.bound_usd_per_h) == pytest.approx(expected, abs=0.02)
+    earned = money(scenario, ClairvoyantRule([plan]), world)
+    assert stalled_s(scenario, earned) == pytest.approx(expected, abs=0.05)
+
+
+def test_of_two_rounds_on_one_link_one_waits_for_the_other():
+    """40 and 40 Gbit at 8 Gbit/s: 5 and 10 s, whoever comes first; not 5 and 5, nor 10 and 10."""
+    scenario = lone_jobs(2, 8.0)
+    world = bursts(scenario, (60, 0, 40.0), (60, 1, 40.0))
+    plan = plan_episode(scenario, world)
+    assert 13.5 <= stalled_s(scenario, plan.bound_usd_per_h) <= 15.02
+    earned = money(scenario, ClairvoyantRule([plan]), world)
+    assert 14.98 <= stalled_s(scenario, earned) <= 16.5
+
+
+def test_rounds_that_meet_are_charged_once():
+    """Two rounds of 40 Gbit at 8 Gbit/s, 3 s apart: busy for 10 s; 20 s apart: twice 5 s of it."""
+    scenario = lone_jobs(1, 8.0, grace_s=2.0)
+    for apart_s, expected in ((3, 8.0), (20, 6.0)):
+        world = bursts(scenario, (60, 0, 40.0), (60 + apart_s, 0, 40.0))
+        plan = plan_episode(scenario, world)
+        assert stalled_s(scenario, plan.bound_usd_per_h) == pytest.approx(expected, abs=0.02)
