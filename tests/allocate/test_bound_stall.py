@@ -9,9 +9,10 @@ import pytest
 from builders import failing, outage, random_world, star
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ordering import ports
 from training_env import TEXT, training_scenario
 
-from bwalloc.allocate import CLASSICAL, make_rule
+from bwalloc.allocate import CLASSICAL, ORDERING, make_rule
 from bwalloc.allocate.bound import bound_usd_per_h
 from bwalloc.allocate.clairvoyant import ClairvoyantRule, plan_episode
 from bwalloc.money import GroupLaw
@@ -233,3 +234,45 @@ def test_rounds_that_meet_are_charged_once():
         world = bursts(scenario, (60, 0, 40.0), (60 + apart_s, 0, 40.0))
         plan = plan_episode(scenario, world)
         assert stalled_s(scenario, plan.bound_usd_per_h) == pytest.approx(expected, abs=0.02)
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    delay=st.sampled_from([0.0, 300.0]),
+    policed=st.booleans(),
+    endless=st.booleans(),
+)
+def test_nobody_exceeds_the_bound_where_groups_stall_on_ports_that_are_ordered(
+    tmp_path_factory, seed, delay, policed, endless
+):
+    overrides = {
+        "time.intervals": 60,
+        "time.warmup_intervals": 5,
+        "offers.carrier.min_billed_s": 900,
+        "offers.carrier.billed_every_s": 600,
+        "network.span_groups.port.enforcement": "policed" if policed else "work_conserving",
+    }
+    scenario = ports(tmp_path_factory.mktemp("ports"), overrides, core=8.0, delay=delay)
+    rows = scenario.network.demands.rows_of("kv_transfer")
+    member = np.where(np.isin(np.arange(scenario.network.n_demands), rows), 0, -1)
+    law = GroupLaw(("job",), member, np.array([64.0]), np.array([2.5]), np.array([30.0]))
+    scenario = replace(scenario, network=replace(scenario.network, groups=law))
+    if endless:
+        scenario.slots.width_substeps[rows] = scenario.slots.arrival_slot[rows] = 0
+    world = draw_world(scenario, "test", seed)
+    world.arrivals_gbit[:, :, rows] = 0.0
+    world.arrivals_gbit[7::9, 1, rows] = 200.0
+    plan = plan_episode(scenario, world)
+    history = measured([world], 60.0)
+    rules = {name: make_rule(name, scenario.network, history, {}) for name in ORDERING}
+    rules |= {name: make_rule(name, scenario.network, history, {}) for name in ("forecast", "mpc")}
+    rules["clairvoyant"] = ClairvoyantRule([plan], scenario.network)
+    for name, rule in rules.items():
+        assert money(scenario, rule, world) <= plan.bound_usd_per_h, name
+    for scale in (0.0, 2e-3):
+        shape = (len(scenario.network.pools().link), 120)
+        drawn = np.random.default_rng(seed).uniform(0, scale, shape)
+        assert money(scenario, rules["clairvoyant"], world) <= bound_usd_per_h(
+            scenario, world, drawn
+        )
