@@ -170,7 +170,7 @@ def even(network, gbps):
     return np.where(network.tunnels.exists, float(gbps), 0.0)
 
 
-def plane_text(network, state, places, *, rate=2e-3, time=20.0, more=""):
+def plane_text(network, state, places, *, rate=2e-3, time=20.0, more="", mode=None):
     """A plane file: links on (namespace, interface), each demand's packets told by their DSCP."""
     lines = [
         "schema = 1",
@@ -182,6 +182,7 @@ def plane_text(network, state, places, *, rate=2e-3, time=20.0, more=""):
     ]
     for link, (netns, interface) in places.items():
         lines += [f'[links."{link}"]', f'interface = "{interface}"', f'netns = "{netns}"']
+        lines += [] if mode is None else [f'mode = "{mode}"']
     for row, name in enumerate(network.demands.name):
         lines += ["[[matches]]", f'demand = "{name}"', f"dscp = {dscp_of(row)}"]
     return "\n".join(lines) + "\n"

@@ -42,7 +42,7 @@ def worlds(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     top = draw(st.sampled_from([0.0, 1e-6, 1.0, 30.0, 1e4]))
     rounds = [rng.uniform(0, top, shape) * (rng.random(shape) < 0.7) for _ in range(3)]
-    return network, rounds, draw(st.sampled_from(["cap", "guarantee", None]))
+    return network, rounds, draw(st.sampled_from(["cap", "connection", "guarantee", None]))
 
 
 class Recorder:

@@ -28,8 +28,8 @@ def lane(tmp_path):
         yield Street(made, tmp_path, link="edge-2>hub")
 
 
-def opened(street, rates, *, rate=2e-3):
-    made = HtbPlane(street.network, street.file(time=1.0, rate=rate), rates)
+def opened(street, rates, *, rate=2e-3, mode=None):
+    made = HtbPlane(street.network, street.file(time=1.0, rate=rate, mode=mode), rates)
     made.apply(decision(street.network, rates))
     return made
 
@@ -102,6 +102,22 @@ def test_a_capped_class_gets_no_more_and_a_guaranteed_one_borrows(street, lane):
             assert least < found < most
         finally:
             plane.remove()
+
+
+def test_a_connection_borrows_from_its_own_demands_and_from_no_others(street):
+    names = street.network.demands.name
+    busy, idle, other = (
+        names.index(name)
+        for name in ("kv_transfer-up/edge-1", "bulk_ingest-up/edge-1", "bulk_ingest-up/edge-2")
+    )
+    rates = given(street, {busy: 2.0, idle: 3.0, other: 6.0})
+    plane = opened(street, rates, mode="connection")
+    try:
+        with Flow(street, dscp_of(busy)):
+            found = ratio(carried(plane, 2.0), rates, busy)
+        assert 2.5 == pytest.approx(found, rel=NEAR)  # 2 and the 3 beside, not the 6 of the other
+    finally:
+        plane.remove()
 
 
 def test_a_guarantee_holds_against_a_neighbour_that_borrows(lane):

@@ -29,7 +29,7 @@ Prefix: TypeAlias = Annotated[IPv4Network | IPv6Network, BeforeValidator(_networ
 Port: TypeAlias = Annotated[int, Field(ge=1, le=65535), NO_TEXT]
 Interface: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,14}$")]
 Namespace: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
-Mode: TypeAlias = Literal["cap", "guarantee"]
+Mode: TypeAlias = Literal["cap", "connection", "guarantee"]
 
 
 class LinkPlace(Section):
@@ -38,8 +38,9 @@ class LinkPlace(Section):
     Attributes:
         interface: through which its packets go out.
         netns: named network namespace of the interface; that of the process by default.
-        mode: `cap` gives a class its rate and no more, `guarantee` at least that; by default as the
-            network enforces the link.
+        mode: `cap` gives a class its rate and no more, `connection` lets those between the same two
+            sites use what they have together, `guarantee` lets all use what is left; by default
+            `cap` or `guarantee`, as the network enforces the link.
         capacity_gbps: instead of what the network says.
         unclassified_gbps: what packets of no demand get; a thousandth of the capacity by default.
     """

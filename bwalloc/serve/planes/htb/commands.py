@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from bwalloc.serve.planes.htb.layout import FIRST_LEAF, REST, ROOT, Layout, Leaf, Port
+from bwalloc.serve.planes.htb.layout import FIRST_LEAF, FIRST_POOL, REST, ROOT, Layout, Leaf, Port
 from bwalloc.serve.planes.plane_file import PROTOCOLS
 
 if TYPE_CHECKING:
@@ -28,10 +28,11 @@ def setup(layout: Layout, port: Port, table: Table) -> list[str]:
     """Everything that an interface without a discipline of its own needs."""
     dev, major = port.interface, f"{port.major:x}"
     lines = [f"qdisc add dev {dev} root handle {major}: htb default {REST:x}"]
-    minors = [ROOT, REST, *(leaf.minor for leaf in port.leaves)]
+    ends = [REST, *(leaf.minor for leaf in port.leaves)]
+    minors = [ROOT, *port.pools, *ends]
     lines += [_class("add", layout, port, minor, table[port.id(minor)]) for minor in minors]
     limit = f"pfifo limit {layout.queue_packets}"
-    lines += [f"qdisc add dev {dev} parent {major}:{minor:x} {limit}" for minor in minors[1:]]
+    lines += [f"qdisc add dev {dev} parent {major}:{minor:x} {limit}" for minor in ends]
     for leaf in port.leaves:
         lines += [f"filter add dev {dev} parent {major}: {rule}" for rule in rules(port, leaf)]
     return lines
@@ -66,7 +67,8 @@ def rules(port: Port, leaf: Leaf) -> Iterator[str]:
 
 def _class(verb: str, layout: Layout, port: Port, minor: int, rates: Rates) -> str:
     major = f"{port.major:x}"
-    parent = "" if minor == ROOT else f"{ROOT:x}"
+    above = _parent(port, minor)
+    parent = f"{above:x}" if above else ""
     priority = f" prio {REST_PRIORITY}" if minor == REST else ""
     quantum = _quantum(port, minor)
     burst, most = _burst(layout, rates.rate), _burst(layout, rates.ceil)
@@ -77,9 +79,17 @@ def _class(verb: str, layout: Layout, port: Port, minor: int, rates: Rates) -> s
     )
 
 
+def _parent(port: Port, minor: int) -> int:
+    """The class above one; 0 for that of the link."""
+    if minor == ROOT:
+        return 0
+    is_leaf = FIRST_LEAF <= minor < FIRST_POOL
+    return (port.pool_of[minor - FIRST_LEAF] if is_leaf else 0) or ROOT
+
+
 def _quantum(port: Port, minor: int) -> int:
     """Bytes a class may borrow in its turn: by weight."""
-    if minor < FIRST_LEAF:
+    if not FIRST_LEAF <= minor < FIRST_POOL:
         return FRAME
     turn = max(FRAME, min(MOST_TURN, round(port.capacity_bps / 8 * TURN_S)))
     weight = port.leaves[minor - FIRST_LEAF].weight / port.least_weight

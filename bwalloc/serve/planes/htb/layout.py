@@ -13,7 +13,7 @@ from bwalloc.serve.planes.htb.rates import bits, shown
 
 if TYPE_CHECKING:
     from bwalloc.network import Network
-    from bwalloc.serve.planes.plane_file import Match, PlaneFile
+    from bwalloc.serve.planes.plane_file import Match, Mode, PlaneFile
 
 ClassId: TypeAlias = tuple[int, int]
 """Major and minor number of a class."""
@@ -21,8 +21,8 @@ ClassId: TypeAlias = tuple[int, int]
 FIRST_MAJOR = 0xB000
 """Handles from here on are the mark of bwalloc: nothing else is ever changed or removed."""
 LAST_MAJOR = 0xBFFF
-ROOT, REST, FIRST_LEAF = 1, 2, 0x10
-MOST_LEAVES = 0x7FF0
+ROOT, REST, FIRST_LEAF, FIRST_POOL = 1, 2, 0x10, 0x8000
+MOST_LEAVES = FIRST_POOL - FIRST_LEAF
 """Numbers of classes have 16 bits, and so have those of their queues, of which the kernel gives
 away the upper half by itself."""
 UNCLASSIFIED_SHARE = 1e-3
@@ -49,7 +49,13 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A link on its interface; `borrows` where classes may use what others leave."""
+    """A link on its interface.
+
+    Attributes:
+        rest_bps: what packets of no demand get.
+        pool_of: of each leaf, the number of the class between it and the link, inside which it may
+            borrow; 0 where there is none.
+    """
 
     link: int
     name: str
@@ -58,9 +64,15 @@ class Port:
     major: int
     capacity_bps: int
     rest_bps: int
-    borrows: bool
+    mode: Mode
     leaves: tuple[Leaf, ...]
+    pool_of: tuple[int, ...]
     least_weight: float
+
+    @property
+    def pools(self) -> tuple[int, ...]:
+        """Numbers of the classes between leaves and link."""
+        return tuple(dict.fromkeys(pool for pool in self.pool_of if pool))
 
     @property
     def place(self) -> str:
@@ -116,7 +128,7 @@ def _port(network: Network, file: PlaneFile, link: int, major: int) -> Port:
     gbps = place.capacity_gbps or float(links.capacity_gbps[link])
     capacity = bits(gbps, file.scale.rate)
     rest = place.unclassified_gbps or UNCLASSIFIED_SHARE * gbps
-    is_shared = bool(links.is_work_conserving[link])
+    mode = place.mode or ("guarantee" if links.is_work_conserving[link] else "cap")
     leaves = _leaves(network, file, link)
     return Port(
         link=link,
@@ -126,8 +138,9 @@ def _port(network: Network, file: PlaneFile, link: int, major: int) -> Port:
         major=major,
         capacity_bps=shown(capacity),
         rest_bps=shown(max(bits(rest, file.scale.rate), round(file.least_kbps * 1e3))),
-        borrows=is_shared if place.mode is None else place.mode == "guarantee",
+        mode=mode,
         leaves=leaves,
+        pool_of=_pools(network, leaves) if mode == "connection" else (0,) * len(leaves),
         least_weight=min((leaf.weight for leaf in leaves if leaf.weight > 0), default=1.0),
     )
 
@@ -160,6 +173,17 @@ def _leaves(network: Network, file: PlaneFile, link: int) -> tuple[Leaf, ...]:
         weight = float(demands.borrow_weight[demand])
         leaves.append(Leaf(FIRST_LEAF + number, full, tuple(rows), weight, own))
     return tuple(leaves)
+
+
+def _pools(network: Network, leaves: Sequence[Leaf]) -> tuple[int, ...]:
+    """One for each pair of sites, as `network.enforcement` has it for policed links."""
+    demands, numbers = network.demands, dict[tuple[int, int], int]()
+    found: list[int] = []
+    for leaf in leaves:
+        demand = leaf.rows[0] // network.n_tunnels
+        pair = int(demands.source[demand]), int(demands.target[demand])
+        found.append(numbers.setdefault(pair, FIRST_POOL + len(numbers)))
+    return tuple(found)
 
 
 def _check_names(kind: str, names: Iterable[str], known: Sequence[str]) -> None:

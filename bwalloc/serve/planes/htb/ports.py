@@ -40,7 +40,7 @@ def condition(dump: Dump, port: Port) -> Condition:
 def is_sound(dump: Dump, port: Port) -> bool:
     """Whether all its classes are there, no others, and the filters lead to them as they should."""
     minors = {key[1] for key in dump.classes if key[0] == port.major}
-    wanted = {ROOT, REST, *(leaf.minor for leaf in port.leaves)}
+    wanted = {ROOT, REST, *port.pools, *(leaf.minor for leaf in port.leaves)}
     flows = [leaf.minor for leaf in port.leaves for _ in rules(port, leaf)]
     return minors == wanted and sorted(dump.filters.get(port.major, [])) == sorted(flows)
 
@@ -49,7 +49,7 @@ def structure(layout: Layout) -> dict[str, str]:
     """A hash of what each port is made of, rates left out."""
     return {
         f"{port.netns or ''}/{port.interface}": hashlib.sha256(
-            repr((port.major, layout.queue_packets, _made_of(port))).encode()
+            repr((port.major, port.pool_of, layout.queue_packets, _made_of(port))).encode()
         ).hexdigest()
         for port in layout.ports
     }

@@ -99,11 +99,17 @@ def _without_tiny(
 
 
 def _rows(port: Port, rates: Sequence[int]) -> dict[ClassId, Rates]:
-    most = port.capacity_bps if port.borrows else 0
+    most = 0 if port.mode == "cap" else port.capacity_bps
+    rest = port.capacity_bps if port.mode == "guarantee" else port.rest_bps
     rows = {
         port.id(ROOT): Rates(port.capacity_bps, port.capacity_bps),
-        port.id(REST): Rates(port.rest_bps, max(port.rest_bps, most)),
+        port.id(REST): Rates(port.rest_bps, rest),
     }
+    sums = dict.fromkeys(port.pools, 0)
+    for pool, rate in zip(port.pool_of, rates, strict=True):
+        if pool:
+            sums[pool] += rate
+    rows |= {port.id(pool): Rates(shown(rate), shown(rate)) for pool, rate in sums.items()}
     for leaf, rate in zip(port.leaves, rates, strict=True):
         rows[port.id(leaf.minor)] = Rates(rate, max(rate, most))
     return rows

@@ -52,6 +52,21 @@ def test_every_class_has_a_queue_of_its_own_that_ends():
     assert 4 == sum(line.endswith("pfifo limit 50") for line in lines)
 
 
+def test_a_connection_stands_between_its_classes_and_the_link(tiny):
+    lines = lines_of(tiny, "hub>cloud", places={"mode": "connection"})
+    parents = [line.split("parent ")[1].split(" htb")[0] for line in lines if " htb rate" in line]
+
+    assert [
+        "b000: classid b000:1",
+        "b000:1 classid b000:8000",
+        "b000:1 classid b000:8001",
+        "b000:1 classid b000:2",
+        "b000:8000 classid b000:10",
+        "b000:8001 classid b000:11",
+    ] == parents[:6]
+    assert 7 == sum("pfifo" in line for line in lines)
+
+
 @pytest.mark.parametrize(
     ("gbps", "burst"), [(0.001, 3028), (1.0, 625_000), (10.0, 6_250_000), (1e6, 2**30)]
 )

@@ -55,11 +55,25 @@ def test_one_tunnel_may_be_told_from_the_others():
 
 def test_enforcement_of_the_link_decides_whether_classes_borrow_and_the_file_may_say_else(tiny):
     named = ["edge-1>hub", "hub>cloud"]
-    made = {port.name: port.borrows for port in build_layout(tiny, file_for(tiny, named)).ports}
+    made = {port.name: port.mode for port in build_layout(tiny, file_for(tiny, named)).ports}
     capped = build_layout(tiny, file_for(tiny, named, places={"mode": "cap"})).ports
 
-    assert {"edge-1>hub": True, "hub>cloud": False} == made
-    assert [False, False] == [port.borrows for port in capped]
+    assert {"edge-1>hub": "guarantee", "hub>cloud": "cap"} == made
+    assert ["cap", "cap"] == [port.mode for port in capped]
+    assert () == capped[0].pools
+
+
+def test_connections_are_pools_as_the_simulator_has_them(tiny):
+    at = tiny.links.name.index("hub>cloud")
+    (port,) = build_layout(tiny, file_for(tiny, ["hub>cloud"], places={"mode": "connection"})).ports
+    pools = tiny.pools()
+    theirs = [
+        next(pool for pool in pools.hops[leaf.rows[0]] if pools.link[pool] == at)
+        for leaf in port.leaves
+    ]
+
+    assert 2 == len(port.pools) == len(set(theirs))
+    assert 2 == len(set(zip(theirs, port.pool_of, strict=True)))
 
 
 def test_handles_are_the_mark_and_differ_by_port(tiny):

@@ -8,7 +8,7 @@ from planes import file_for, worlds
 from wide import wide
 
 from bwalloc.serve.planes.htb.commands import changes
-from bwalloc.serve.planes.htb.layout import ROOT, build_layout
+from bwalloc.serve.planes.htb.layout import FIRST_POOL, ROOT, build_layout
 from bwalloc.serve.planes.htb.order import steps
 from bwalloc.serve.planes.htb.table import Rates, Tables
 
@@ -22,13 +22,11 @@ def most_of_prefixes(layout, before, lines):
         major, minor, rate, ceil = LINE.search(line).groups()
         there[int(major, 16), int(minor, 16)] = Rates(int(rate), int(ceil))
         for port in layout.ports:
-            whole = sum(rates.rate for key, rates in there.items() if is_leaf(key, port))
-            worst = max(worst, whole - there[port.id(ROOT)].rate)
+            mine = {key[1]: rates.rate for key, rates in there.items() if key[0] == port.major}
+            leaves = sum(rate for minor, rate in mine.items() if ROOT < minor < FIRST_POOL)
+            pools = sum(rate for minor, rate in mine.items() if minor >= FIRST_POOL)
+            worst = max(worst, leaves - mine[ROOT], pools - mine[ROOT])
     return worst, there
-
-
-def is_leaf(key, port):
-    return key[0] == port.major and key[1] != ROOT
 
 
 def tables_of(network, **places):

@@ -57,6 +57,18 @@ def test_caps_end_at_the_rate_and_guarantees_at_the_link(tiny):
     assert leaves(capped) == leaves(shared)
 
 
+def test_a_connection_has_what_its_demands_have_together(tiny):
+    file = file_for(tiny, [LINK], places={"mode": "connection"})
+    maker = Tables(build_layout(tiny, file), 1.0, 0.01)
+    table = maker.of(column(tiny, 1, 2, 3, 4, 0.5, 0.25))
+    (port,) = maker.layout.ports
+
+    assert [4.5e9, 6.25e9] == [table[port.id(pool)].rate for pool in port.pools]
+    assert [4.5e9, 6.25e9] == [table[port.id(pool)].ceil for pool in port.pools]
+    assert {14_300_000_000} == {table[port.id(leaf.minor)].ceil for leaf in port.leaves}
+    assert 14_300_000 == table[port.id(REST)].ceil
+
+
 def test_a_demand_without_a_rate_keeps_the_least(tiny):
     table = tables(tiny, [LINK]).of(column(tiny, 1, 0, 0, 0, 0, 0))
 
