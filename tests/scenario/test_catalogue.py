@@ -5,7 +5,7 @@ import pytest
 from bwalloc.errors import ScenarioError, UnknownNameError
 from bwalloc.scenario import find, list_scenarios, load_scenario
 
-SHIPPED = ("geo-training", "metro-inference", "random-edge", "tiny-edge")
+SHIPPED = ("geo-training", "metro-inference", "national-mixed", "random-edge", "tiny-edge")
 
 
 def test_shipped_environments_are_listed():

@@ -19,7 +19,10 @@ from bwalloc.scenario.generate_network import draw_sites, gabriel, middles, most
 from bwalloc.scenario.provision import expected_gbps, span_load_gbps
 
 TEMPLATE = load_template("random-edge")
-CLASSES = {"inference", "kv_transfer", "video_uplink", "bulk_ingest", "background"}
+CLASSES = {
+    "inference", "kv_transfer", "video_uplink", "bulk_ingest", "background", "model_push"
+}  # fmt: skip
+"""What every network has; a training job brings the others."""
 SEEDS = st.integers(0, 10**9)
 NETWORKS = st.builds(TEMPLATE.scenario, st.sampled_from(SPLITS), SEEDS)
 POINTS = st.lists(
@@ -59,7 +62,7 @@ def test_every_network_holds_together_fits_and_has_every_class(scenario):
 
     assert nx.is_strongly_connected(graph_of(network))
     assert fits(network, scenario.sizes)
-    assert set(network.demands.classes) == CLASSES
+    assert CLASSES <= set(network.demands.classes)
     assert network.tunnels.exists[:, 0].all()
     assert (network.links.capacity_gbps > 0).all()
 

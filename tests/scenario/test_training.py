@@ -295,7 +295,7 @@ event = "cold_start"
 from = "cloud-*"
 to = "edge-*"
 
-[groups.job]
+[groups.other]
 members = "sync/*"
 gpus = 64
 gpu_hour_usd = 2.5
@@ -311,13 +311,15 @@ def test_drawn_networks_may_have_every_class(tmp_path):
     for seed in range(3):
         scenario = template.scenario("train", seed)
         world = draw_world(scenario, "train", seed)
-        (sync,) = scenario.workload.train_sync
-        sends = world.arrivals_gbit.reshape(400, -1)[:, sync.rows] > 0
+        network = scenario.network
+        rows = [row for row, name in enumerate(network.demands.name) if name.startswith("sync/")]
+        sends = world.arrivals_gbit.reshape(400, -1)[:, rows] > 0
 
-        assert set(NEW) <= set(scenario.network.demands.classes)
+        assert set(NEW) <= set(network.demands.classes)
         assert (sends == sends[:, :1]).all()
         assert sends.any()
-        assert 0 == scenario.network.groups.member[sync.rows].max()
+        (group,) = set(network.groups.member[rows].tolist())
+        assert "other" == network.groups.name[group]
 
 
 def test_a_prototype_without_a_mean_is_refused_where_networks_are_drawn(tmp_path):
