@@ -6,6 +6,7 @@ from ordering import ports
 from policies import random_weights
 
 from bwalloc.allocate import make_rule
+from bwalloc.allocate.corrected import CorrectedForecast
 from bwalloc.allocate.correction import Correction
 from bwalloc.allocate.decision import decided, input_names, output_names
 from bwalloc.allocate.learned import Learned, Noting, Policy
@@ -13,6 +14,7 @@ from bwalloc.allocate.neural import Architecture, Graph, act_spans, embed, layer
 from bwalloc.arrays import Incidence
 from bwalloc.observe import measured, usual_day
 from bwalloc.scenario import draw_world, load_scenario, train_worlds
+from bwalloc.sim import Episodes, Simulator
 from bwalloc.sim.play import play
 
 SEEING = Architecture(hidden=8, rounds=2, spans=True)
@@ -115,3 +117,19 @@ def test_layers_without_spans_are_what_they_were():
     } == set(plain)
     assert {"span.in", "span.0", "span.out"} == set(seeing) - set(plain)
     assert (8, 16) == plain["link.0"]
+
+
+def test_without_a_record_every_hour_is_taken_to_be_alike(scenario):
+    """The last load is expected to go on, not a quarter of it."""
+    corrected = CorrectedForecast(scenario.network, scenario.tuned, compiled=None)
+    simulator, episodes = Simulator(scenario), Episodes([draw_world(scenario, "train", 0)])
+    state = simulator.start(1)
+    corrected.start(simulator.first_readings(state, episodes))
+    step = simulator.step(state, state.rates_gbps + 1.0, episodes)
+    corrected.push(step.readings)
+    rows = scenario.network.demands.rows_of("kv_transfer")
+    gated = corrected.gated
+    gated.law.expected.recent = corrected.ordered.recent
+    load = gated.law.expected.load_gbps(step.readings)
+
+    np.testing.assert_allclose(load[rows], step.readings.offered_gbps[rows], rtol=1e-4)
