@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from bwalloc.bench import tasks
 from bwalloc.bench.players import LEGACY, players
 from bwalloc.bench.pool import Task, run_tasks
 from bwalloc.bench.tasks import Setting
+from bwalloc.bench.timing import Timed
 from bwalloc.errors import BwallocError, unknown_name
 from bwalloc.scenario import SPLITS, trace_statistics
 from bwalloc.sim.play import Played
@@ -18,18 +20,25 @@ from bwalloc.sim.play import Played
 if TYPE_CHECKING:
     from bwalloc.allocate.clairvoyant import Plan
 
-CLAIRVOYANT = "clairvoyant"
+CLAIRVOYANT, BOUND = "clairvoyant", "bound"
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass
 class Comparison:
-    """What was played; `bound_usd_per_h` has one entry per seed that was finished."""
+    """What was played.
+
+    `bound_usd_per_h` has one entry per seed that was finished; `spent_s` are seconds by allocator,
+    those of "bound" are the plans of all episodes, or reading them where they are kept, and
+    `whole_s` is the time of all together.
+    """
 
     setting: Setting
     played: dict[str, Played] = field(default_factory=dict[str, Played], repr=False)
     decide_ms: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
     bound_usd_per_h: dict[int, float] = field(default_factory=dict[int, float])
+    spent_s: dict[str, float] = field(default_factory=dict[str, float])
+    whole_s: float = 0.0
     left_out: list[str] = field(default_factory=list[str])
     interrupted: bool = False
 
@@ -64,12 +73,14 @@ def compare(
     chosen = Setting(env=env, **setting)
     names = check(chosen, allocators, max_decide_ms)
     result = Comparison(chosen)
+    begin = time.perf_counter()
     try:
         _play_all(result, names, jobs, progress)
     except KeyboardInterrupt:
         result.interrupted = True
     result.played = {name: result.played[name] for name in names if name in result.played}
     _leave_out(result, max_decide_ms)
+    result.whole_s = time.perf_counter() - begin
     return result
 
 
@@ -107,10 +118,13 @@ def _play_all(
     """Legacy first and plans last, so that an interrupted run has something to show."""
     setting = result.setting
     rules = sorted((name for name in names if name != CLAIRVOYANT), key=_cost, reverse=True)
-    work: list[Task] = [(tasks.run_allocator, name) for name in rules]
-    work += [(tasks.run_plan, seed) for seed in setting.seeds]
+    work: list[Task] = [(Timed(tasks.run_allocator), name) for name in rules]
+    work += [(Timed(tasks.run_plan), seed) for seed in setting.seeds]
     plans: dict[int, Plan] = {}
-    for done, (rule_or_seed, found) in enumerate(run_tasks(setting, work, jobs), start=1):
+    for done, (rule_or_seed, timed) in enumerate(run_tasks(setting, work, jobs), start=1):
+        found, spent_s = timed
+        name = BOUND if isinstance(rule_or_seed, int) else rule_or_seed
+        result.spent_s[name] = result.spent_s.get(name, 0.0) + spent_s
         if isinstance(rule_or_seed, int):
             plans[rule_or_seed] = found
             result.bound_usd_per_h[rule_or_seed] = found.bound_usd_per_h
@@ -122,7 +136,8 @@ def _play_all(
             progress(what, done, len(work))
     if CLAIRVOYANT in names:
         ordered = [plans[seed] for seed in setting.seeds]
-        result.played[CLAIRVOYANT] = tasks.run_clairvoyant(setting, ordered)
+        timed = Timed(tasks.run_clairvoyant)(setting, ordered)
+        result.played[CLAIRVOYANT], result.spent_s[CLAIRVOYANT] = timed
 
 
 def _cost(name: str) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bwalloc.bench import statistics
-from bwalloc.bench.compare import Comparison
+from bwalloc.bench.compare import BOUND, Comparison
 from bwalloc.bench.players import LEGACY, kind_of
 from bwalloc.bench.tasks import scenario_of
 from bwalloc.provenance import PACKAGES, commit, versions
@@ -32,7 +32,11 @@ def summarise(comparison: Comparison) -> dict[str, Any]:
         "split": comparison.setting.split,
         "input": trace_statistics(scenario),
         "episodes": len(seeds),
-        "bound": {"net_usd_per_h": _interval(statistics.mean_interval(bound))},
+        "wall_s": comparison.whole_s,
+        "bound": {
+            "net_usd_per_h": _interval(statistics.mean_interval(bound)),
+            "wall_s": comparison.spent_s.get(BOUND),
+        },
         "best_classical": best,
         "left_out": comparison.left_out,
         "interrupted": comparison.interrupted,
@@ -92,6 +96,7 @@ def _row(
             for name, each in played.tenants.items()
         },
         "decide_ms": comparison.decide_ms.get(name) or None,
+        "wall_s": comparison.spent_s.get(name),
     }
 
 

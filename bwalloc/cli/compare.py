@@ -26,6 +26,8 @@ from bwalloc.errors import BwallocError
 FIGURES = ("net $/h", "95 %", "regret", "95 %", "gain $/h", "95 %", "left %", "ms")
 LEFT_OUT_IF_NARROW = (1, 3)
 """The intervals of net and regret: the paired one of the gain says more."""
+SLOWEST = 5
+"""How many are named with their time."""
 WIDE = 120
 """Columns of a terminal that has room for all figures."""
 
@@ -166,6 +168,7 @@ def _print(result: dict[str, Any]) -> None:
         console.print(_verdict(result))
     for name in result["left_out"]:
         console.print(f"left out: {name}")
+    console.print(_time(result))
 
 
 def _table(result: dict[str, Any], *, is_narrow: bool) -> Table:
@@ -199,6 +202,15 @@ def _verdict(result: dict[str, Any]) -> str:
     if row["kind"] == "agent" and not row["gain_over_best_classical_usd_per_h"]["lo"] > 0.0:
         text += f"; its gain on {result['best_classical']} may be chance, the interval holds 0"
     return text
+
+
+def _time(result: dict[str, Any]) -> str:
+    """Seconds of the whole, of the plans, and of the allocators that took longest."""
+    spent = {name: row["wall_s"] for name, row in result["allocators"].items() if row["wall_s"]}
+    spent["bound"] = result["bound"]["wall_s"] or 0.0
+    longest = sorted(spent, key=spent.__getitem__, reverse=True)[:SLOWEST]
+    parts = ", ".join(f"{name} {spent[name]:.1f}" for name in longest)
+    return f"time: {result['wall_s']:.0f} s ({parts})"
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -109,7 +109,7 @@ def test_the_document_is_that_of_any_environment():
 
     assert "random-edge" == entry["env"]
     assert ["static-peak", "max-min", "borrow-ideal"] == list(entry["allocators"])
-    assert 5 == len(entry["allocators"]["max-min"]["slo_attainment"])
+    assert 9 == len(entry["allocators"]["max-min"]["slo_attainment"])
     for one in entry["episode_results"]:
         assert max(one["net_usd_per_h"].values()) <= one["bound"]
 

@@ -16,6 +16,7 @@ def row(kind, lo):
         "left": 0.031,
         "violations": 0,
         "decide_ms": {"p50": 0.25},
+        "wall_s": 2.0 if kind == "agent" else 3.5,
     }
 
 
@@ -25,7 +26,8 @@ def printed(capsys, lo=0.75):
             "env": "metro-inference",
             "split": "test",
             "episodes": 12,
-            "bound": {"net_usd_per_h": {"mean": 120.0, "lo": 110.0, "hi": 130.0}},
+            "wall_s": 7.4,
+            "bound": {"net_usd_per_h": {"mean": 120.0, "lo": 110.0, "hi": 130.0}, "wall_s": 60.0},
             "best_classical": "stochastic-lp",
             "left_out": [],
             "allocators": {"./mine": row("agent", lo), "stochastic-lp": row("classical", 0.0)},
@@ -52,3 +54,7 @@ def test_a_file_gets_every_interval(capsys):
 def test_a_gain_whose_interval_holds_zero_may_be_chance(capsys):
     assert "may be chance" in printed(capsys, lo=-0.25)
     assert "may be chance" not in printed(capsys, lo=0.75)
+
+
+def test_the_slowest_are_named_with_their_seconds(capsys):
+    assert "time: 7 s (bound 60.0, stochastic-lp 3.5, ./mine 2.0)" in printed(capsys)
