@@ -26,7 +26,7 @@ kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
 ZERO, ONE = np.float32(0), np.float32(1)
 LEAST, SOFT = np.float32(plain.LEAST), np.float32(plain.SOFT)
 WHOLE = np.float32(1.0 + plain.SOFT)
-NOTHING = np.float32(1e-9)
+NOTHING, LITTLE = np.float32(1e-9), np.float32(plain.LITTLE)
 SETTLED = 4096
 """Intervals after which running means have gathered all of their weight."""
 KEEP = tuple(np.float32(1.0 - 1.0 / span) for span in plain.SPANS)
@@ -142,7 +142,7 @@ def _demand_rows(law, got, want, rates, widest, whole, weights, out, size):
             out[6, d, b] = np.sqrt(got.square[d, b] / weights[2, b]) / mean[b]
             out[7, d, b] = got.excess[d, b] / weights[2, b] / mean[b]
             out[8, d, b] = queued[b] / (law.interval_s * mean[b])
-            out[9, d, b] = got.queued[d, 0, b] / (queued[b] + NOTHING)
+            out[9, d, b] = got.queued[d, 0, b] / (queued[b] + LITTLE * law.interval_s * mean[b])
             ended = got.expired[d, b] + got.served[d, b]
             out[10, d, b] = got.expired[d, b] / (ended + NOTHING)
             out[11, d, b] = law.value[d, 0] * mean[b]

@@ -26,6 +26,9 @@ LEAST = 1e-6
 """Share of the widest path below which a trailing mean counts as this."""
 SOFT = 0.01
 """Share of the trailing mean added to a load and to the mean before taking the log."""
+LITTLE = 1e-3
+"""Share of the mean work of an interval below which a queue is hardly one: what rounding left in
+it must not say how urgent it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ class Observer:
             xp.log1p(xp.sqrt(memory.square / slow) / mean),
             xp.log1p(memory.excess / slow / mean),
             xp.log1p(queued / (self.interval_s * mean)),
-            readings.queued_gbit[:, 0] / (queued + 1e-9),
+            readings.queued_gbit[:, 0] / (queued + LITTLE * self.interval_s * mean),
             readings.expired_gbit / (ended + 1e-9),
             xp.log10(worth / worth.sum(0)),
             want, granted,
