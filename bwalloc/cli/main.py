@@ -33,6 +33,7 @@ HELP = {
     "verify": "Check hashes, golden vectors and runtimes of an exported agent, and time them.",
     "decide": "Print one decision of an exported policy as JSON.",
     "serve": "Decide over HTTP: telemetry in, decision out; with a page for operators and metrics.",
+    "testbed": "Play allocators on real packets between network namespaces, beside the simulator.",
     "bench": "Measure speed on this machine, and quality on public matrices.",
 }
 for _name, _help in HELP.items():

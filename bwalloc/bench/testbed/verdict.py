@@ -1,0 +1,115 @@
+"""What packets and the simulator agree on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from bwalloc.bench.testbed.testbed import Testbed
+
+NEAR = 0.03
+LEAST_PAIRS = 3
+LEAST_DECISIONS = 60
+LEAST_REPETITIONS = 3
+WIRE_NEAR = 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two allocators: how much more the first earns than the second, in USD per hour.
+
+    `standard_error` is that of the difference on packets; a pair is told apart if the gap of the
+    simulator is more than twice as large.
+    """
+
+    first: str
+    second: str
+    simulated: float
+    packets: float
+    standard_error: float
+
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether packets could contradict the simulator."""
+        return abs(self.simulated) > 2 * self.standard_error
+
+    @property
+    def agrees(self) -> bool:
+        """Same order on packets."""
+        return self.simulated * self.packets > 0
+
+
+def usd_per_h(testbed: Testbed, name: str) -> np.ndarray:
+    """Money on packets, (repetitions,)."""
+    hours = testbed.scenario.timing.counted_h
+    return np.array([each.books.net_usd for each in testbed.measured[name]]) / hours
+
+
+def pairs(testbed: Testbed, *, enforced: bool = False) -> list[Pair]:
+    """All pairs of allocators that were played on packets."""
+    hours, found = testbed.scenario.timing.counted_h, list[Pair]()
+    for first, second in combinations(testbed.measured, 2):
+        sides = [testbed.simulated[name] for name in (first, second)]
+        ours = [each.enforced if enforced else each.plain for each in sides]
+        one, other = usd_per_h(testbed, first), usd_per_h(testbed, second)
+        variances = [
+            each.var(ddof=1) / len(each) if len(each) > 1 else np.inf for each in (one, other)
+        ]
+        simulated = float(ours[0].net_usd[0] - ours[1].net_usd[0]) / hours
+        gap = float(one.mean() - other.mean())
+        found.append(Pair(first, second, simulated, gap, float(np.sqrt(sum(variances)))))
+    return found
+
+
+def served_gaps(testbed: Testbed, *, enforced: bool = False) -> dict[str, float]:
+    """Served share on packets, less that of the simulator, by allocator."""
+    gaps: dict[str, float] = {}
+    for name, runs in testbed.measured.items():
+        side = testbed.simulated[name]
+        played = side.enforced if enforced else side.plain
+        share = float(played.served_gbit.sum() / played.offered_gbit.sum())
+        gaps[name] = float(np.mean([run.books.served_share for run in runs])) - share
+    return gaps
+
+
+def verdict(testbed: Testbed) -> dict[str, Any]:
+    """Each target, what was found, and whether it holds."""
+    told = [pair for pair in pairs(testbed) if pair.is_told_apart]
+    wrong = [f"{pair.first} / {pair.second}" for pair in told if not pair.agrees]
+    gaps = served_gaps(testbed)
+    ratios = [run.wire_over_set for runs in testbed.measured.values() for run in runs]
+    wire = np.concatenate(ratios) if ratios else np.zeros(0)
+    median = float(np.median(wire)) if len(wire) else float("nan")
+    decisions = testbed.scenario.timing.intervals
+    repetitions = min((len(runs) for runs in testbed.measured.values()), default=0)
+    return {
+        "decisions": _target(decisions, decisions >= LEAST_DECISIONS, "at least 60 a run"),
+        "repetitions": _target(repetitions, repetitions >= LEAST_REPETITIONS, "at least 3"),
+        "pairs": _target(
+            len(told), len(told) >= LEAST_PAIRS, "at least 3 gaps over 2 standard errors"
+        ),
+        "ranking": _target(wrong, not wrong and bool(told), "every such pair in the same order"),
+        "served": _target(
+            max(map(abs, gaps.values()), default=float("nan")),
+            bool(gaps) and max(map(abs, gaps.values())) <= NEAR,
+            "within 0.03 of the simulator",
+        ),
+        "wire": _target(median, abs(median - 1) <= WIRE_NEAR, "median within 10 % of the set rate"),
+    }
+
+
+def all_pairs(testbed: Testbed) -> list[dict[str, Any]]:
+    """For a document: every pair beside both forms of the simulator."""
+    rows: list[dict[str, Any]] = []
+    for plain, enforced in zip(pairs(testbed), pairs(testbed, enforced=True), strict=True):
+        row = {**asdict(plain), "is_told_apart": plain.is_told_apart, "agrees": plain.agrees}
+        rows.append({**row, "simulated_with_plane": enforced.simulated})
+    return rows
+
+
+def _target(found: Any, holds: bool, target: str) -> dict[str, Any]:
+    return {"target": target, "found": found, "holds": bool(holds)}
