@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bwalloc.allocate.decision import OUTPUTS
-from bwalloc.allocate.learned import Noting, Policy
-from bwalloc.allocate.neural import Architecture, layer_shapes
+from bwalloc.allocate.policy.decision import OUTPUTS
+from bwalloc.allocate.policy.learned import Noting, Policy
+from bwalloc.allocate.policy.neural import Architecture, layer_shapes
 from bwalloc.observe import TABLES
 from bwalloc.scenario import draw_world
 from bwalloc.serve import Manifest, write_bundle

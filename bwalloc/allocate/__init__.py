@@ -1,4 +1,14 @@
-"""From telemetry to rates: `decode`, limits, and the classical allocators."""
+"""From telemetry to rates and orders: `decode`, limits, allocators, and what nobody can beat.
+
+Where what is:
+
+- `decode` makes what is asked fit (`sharing`, `compiled`), keeping promised rates (`reserve`,
+  `floors`); `limits` says what a feasible decision is, `projection` makes one so.
+- `rule` and `session` are the protocols, `catalogue` the names.
+- `rules` answer what was just measured; `lp` solve a programme; `orders` say who orders which tier.
+- `policy`: learned corrections of `forecast`, the network on NumPy, one whole decision.
+- `plan`: the clairvoyant's plan and the proven bound; `stall` is the part of groups in both.
+"""
 
 from bwalloc.allocate.catalogue import CLASSICAL, ORDERING, REFERENCES, make_rule
 from bwalloc.allocate.decode import Ask, Decoder, decode

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from bwalloc.allocate.earliest_deadline import EarliestDeadline
-from bwalloc.allocate.forecast import Constant, Forecast, Guarantee
-from bwalloc.allocate.lp_orders import mpc_tiers, scenario_tiers
-from bwalloc.allocate.order_rules import (
+from bwalloc.allocate.orders.planned import mpc_tiers, scenario_tiers
+from bwalloc.allocate.orders.rules import (
     AutoscaledTiers,
     Newsvendor,
     OrderingRule,
@@ -18,9 +16,11 @@ from bwalloc.allocate.order_rules import (
     best_tier,
     peak_tier,
 )
-from bwalloc.allocate.reactive import Autoscale, MaxMin, Proportional, StrictPriority
 from bwalloc.allocate.rule import Asker, Context, DecodedRule, Rule
-from bwalloc.allocate.static import Schedule, Static, StaticPeak
+from bwalloc.allocate.rules.earliest_deadline import EarliestDeadline
+from bwalloc.allocate.rules.forecast import Constant, Forecast, Guarantee
+from bwalloc.allocate.rules.reactive import Autoscale, MaxMin, Proportional, StrictPriority
+from bwalloc.allocate.rules.static import Schedule, Static, StaticPeak
 from bwalloc.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -111,11 +111,11 @@ def _rates_of(name: str, network: Network, history: History, tuned: Tuned) -> Ru
     if name == "earliest-deadline":
         return EarliestDeadline(context)
     if name in ("last-value-lp", "mpc"):
-        from bwalloc.allocate.planned import LastValueLp, Mpc  # highspy takes 0.3 s to import
+        from bwalloc.allocate.lp.planned import LastValueLp, Mpc  # highspy takes 0.3 s to import
 
         return LastValueLp(context) if name == "last-value-lp" else Mpc(context)
     if name == "stochastic-lp":
-        from bwalloc.allocate.stochastic_lp import StochasticLp
+        from bwalloc.allocate.lp.stochastic_lp import StochasticLp
 
         return StochasticLp(context)
     known = (*CLASSICAL, *ORDERING, *REFERENCES)

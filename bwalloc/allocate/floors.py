@@ -57,8 +57,8 @@ class FloorPlan:
         """The exact answer of a linear programme, or None: they do not fit (or time ran out)."""
         import highspy  # takes 0.3 s to import
 
-        from bwalloc.allocate.highs import quiet_solver
-        from bwalloc.allocate.plan_model import Model
+        from bwalloc.allocate.lp.highs import quiet_solver
+        from bwalloc.allocate.plan.model import Model
 
         network, model = self.network, Model()
         is_floored = (self.floors_gbps > 0)[:, None] & network.tunnels.exists

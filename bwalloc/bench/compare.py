@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bwalloc.allocate.constants import check_constants
+from bwalloc.allocate.policy.constants import check_constants
 from bwalloc.bench import tasks
 from bwalloc.bench.players import LEGACY, players
 from bwalloc.bench.pool import Task, run_tasks
@@ -18,7 +18,7 @@ from bwalloc.scenario import SPLITS, trace_statistics
 from bwalloc.sim.play import Played
 
 if TYPE_CHECKING:
-    from bwalloc.allocate.clairvoyant import Plan
+    from bwalloc.allocate.plan.clairvoyant import Plan
 
 CLAIRVOYANT, BOUND = "clairvoyant", "bound"
 Progress = Callable[[str, int, int], None]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from bwalloc.allocate.decision import input_names
+from bwalloc.allocate.policy.decision import input_names
 from bwalloc.serve.bundles.golden import decide_plainly
 from bwalloc.serve.bundles.manifest import ONNX
 from bwalloc.serve.policy.runtime import NumpyRuntime, OnnxRuntime

@@ -25,7 +25,7 @@ from bwalloc.scenario import draw_world
 from bwalloc.serve import agents_for
 
 if TYPE_CHECKING:
-    from bwalloc.allocate.plan_prices import Valuation
+    from bwalloc.allocate.plan.prices import Valuation
     from bwalloc.scenario import Scenario
 
 FORECAST = "forecast"
@@ -148,7 +148,7 @@ def value(setting: Setting, jobs: int = 1, progress: Progress | None = None) -> 
 
 def run_valuation(setting: Setting, seed: int) -> Valuation:
     """Shadow prices of one episode."""
-    from bwalloc.allocate.plan_prices import valuation_of  # highspy takes 0.3 s to import
+    from bwalloc.allocate.plan.prices import valuation_of  # highspy takes 0.3 s to import
 
     scenario = tasks.scenario_of(setting, seed)
     return valuation_of(scenario, draw_world(scenario, setting.split, seed))

@@ -18,7 +18,7 @@ from bwalloc.sim.play import Played, joined, play
 
 if TYPE_CHECKING:
     from bwalloc.allocate import Rule
-    from bwalloc.allocate.clairvoyant import Plan
+    from bwalloc.allocate.plan.clairvoyant import Plan
     from bwalloc.scenario import Scenario, Template, World
 
 BORROWING = "borrow-ideal"
@@ -152,14 +152,14 @@ def rule_of(scenario: Scenario, name: str) -> Rule:
 
 def run_plan(setting: Setting, seed: int) -> Plan:
     """Plan one episode with its future known, and prove its bound."""
-    from bwalloc.allocate.plan_cache import cached_plan  # highspy takes 0.3 s to import
+    from bwalloc.allocate.plan.cache import cached_plan  # highspy takes 0.3 s to import
 
     return cached_plan(scenario_of(setting, seed), setting.split, seed)
 
 
 def run_clairvoyant(setting: Setting, plans: Sequence[Plan]) -> Played:
     """Execute the plans of all episodes in the simulator."""
-    from bwalloc.allocate.clairvoyant import ClairvoyantRule
+    from bwalloc.allocate.plan.clairvoyant import ClairvoyantRule
 
     by_seed = dict(zip(setting.seeds, plans, strict=True))
     parts: list[Played] = []

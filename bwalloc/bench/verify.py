@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bwalloc.allocate.decision import TOPOLOGY, input_names, output_names
+from bwalloc.allocate.policy.decision import TOPOLOGY, input_names, output_names
 from bwalloc.bench.tasks import history_of
 from bwalloc.bench.timing import decide_ms
 from bwalloc.errors import BundleError

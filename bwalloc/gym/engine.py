@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bwalloc.allocate.corrected import CorrectedForecast
-from bwalloc.allocate.correction import action_shape
 from bwalloc.allocate.limits import violations
+from bwalloc.allocate.policy.corrected import CorrectedForecast
+from bwalloc.allocate.policy.correction import action_shape
 from bwalloc.gym.spaces import masks_of, n_sold, padded, split_action
 from bwalloc.money import net_usd
 from bwalloc.observe import usual_day

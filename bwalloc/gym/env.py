@@ -29,9 +29,9 @@ class CloudEdgeEnv(gymnasium.Env[Observation, np.ndarray]):
     """Bandwidth allocation on one cloud-edge network.
 
     One step is one control interval. The action corrects what the tuned `forecast` allocator asks
-    for, so action 0 IS that allocator; see `bwalloc.allocate.correction`. The observation holds
-    features of telemetry up to the interval before; see `bwalloc.observe.features`. The reward is
-    the money of the interval, USD / `reward_scale_usd`. Episodes are truncated after
+    for, so action 0 IS that allocator; see `bwalloc.allocate.policy.correction`. The observation
+    holds features of telemetry up to the interval before; see `bwalloc.observe.features`. The
+    reward is the money of the interval, USD / `reward_scale_usd`. Episodes are truncated after
     `scenario.timing.intervals` steps and never terminated.
 
     Args:

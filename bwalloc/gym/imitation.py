@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from bwalloc.allocate import CLASSICAL, ORDERING, Ask, make_rule
-from bwalloc.allocate.correction import SPAN_PARTS, action_shape
-from bwalloc.allocate.order_rules import OrderingRule
+from bwalloc.allocate.orders.rules import OrderingRule
+from bwalloc.allocate.policy.correction import SPAN_PARTS, action_shape
 from bwalloc.allocate.rule import DecodedRule
 from bwalloc.errors import unknown_name
 from bwalloc.observe import measured

@@ -88,6 +88,6 @@ class RegretInfo(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 def _bound_usd(scenario: Scenario, world: World) -> float:
-    from bwalloc.allocate.plan_cache import plan_of  # highspy takes 0.3 s to import
+    from bwalloc.allocate.plan.cache import plan_of  # highspy takes 0.3 s to import
 
     return plan_of(scenario, world).bound_usd_per_h * scenario.timing.counted_h

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from gymnasium import spaces
 
-from bwalloc.allocate.correction import SPAN_PARTS, action_length, action_shape
+from bwalloc.allocate.policy.correction import SPAN_PARTS, action_length, action_shape
 from bwalloc.arrays import Array, namespace
 from bwalloc.errors import ActionError
 from bwalloc.observe import Feature, tables_of

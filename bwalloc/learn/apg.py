@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from bwalloc.allocate.neural import Graph
+from bwalloc.allocate.policy.neural import Graph
 from bwalloc.arrays import like
 from bwalloc.errors import RecipeError
 from bwalloc.learn.checkpoint import arrays_to_modules, modules_to_arrays

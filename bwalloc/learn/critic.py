@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from bwalloc.allocate.neural import Architecture, Graph, embed
+from bwalloc.allocate.policy.neural import Architecture, Graph, embed
 from bwalloc.learn.network import PolicyNetwork
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The policy network as a torch module: it owns the weights; `allocate.neural` is the network."""
+"""The policy network as a torch module: it owns the weights of `allocate.policy.neural`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from bwalloc.allocate.neural import (
+from bwalloc.allocate.policy.neural import (
     Architecture,
     Graph,
     act,
@@ -29,7 +29,7 @@ SILENT = "span.out"
 
 
 class PolicyNetwork(nn.Module):
-    """Weights of `allocate.neural`, initialised so that its first actions are small."""
+    """Weights of `allocate.policy.neural`, initialised so that its first actions are small."""
 
     def __init__(self, architecture: Architecture, seed: int = 0) -> None:
         """Draw the weights: uniform with variance 1 / channels in. Ref: LeCun et al. (1998)."""
@@ -39,7 +39,7 @@ class PolicyNetwork(nn.Module):
 
     @property
     def weights(self) -> dict[str, torch.Tensor]:
-        """The weights by the names of `allocate.neural`."""
+        """The weights by the names of `allocate.policy.neural`."""
         return named_weights(self.layers)
 
     def load(self, weights: Mapping[str, np.ndarray]) -> None:
@@ -78,7 +78,7 @@ def drawn_layers(shapes: Mapping[str, tuple[int, int]], seed: int) -> nn.Paramet
 
 
 def named_weights(layers: nn.ParameterDict) -> dict[str, torch.Tensor]:
-    """What `drawn_layers` made, by the names of `allocate.neural`."""
+    """What `drawn_layers` made, by the names of `allocate.policy.neural`."""
     return {_name(key): value for key, value in layers.items()}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from bwalloc.allocate.neural import MOST_HIDDEN, MOST_ROUNDS, Architecture
+from bwalloc.allocate.policy.neural import MOST_HIDDEN, MOST_ROUNDS, Architecture
 from bwalloc.errors import RecipeError, ScenarioError
 from bwalloc.scenario import Shift
 from bwalloc.scenario.fields import NO_TEXT, Count, NonNegative, Positive, Section, Share
@@ -28,7 +28,7 @@ Flag: TypeAlias = bool
 
 
 class NetworkSection(Section):
-    """The policy network: see `bwalloc.allocate.neural`."""
+    """The policy network: see `bwalloc.allocate.policy.neural`."""
 
     hidden: Annotated[int, Field(ge=1, le=MOST_HIDDEN), NO_TEXT] = 32
     rounds: Annotated[int, Field(ge=0, le=MOST_ROUNDS), NO_TEXT] = 2

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from bwalloc.allocate.learned import Policy
+from bwalloc.allocate.policy.learned import Policy
 from bwalloc.errors import BwallocError, RecipeError
 from bwalloc.files import write_atomically
 from bwalloc.learn.recipe import Recipe, flat, read_recipe, recipe_toml

@@ -21,8 +21,8 @@ from stable_baselines3.sac.policies import SACPolicy
 from torch import nn
 from torch.nn import functional
 
-from bwalloc.allocate.correction import PARTS, SPAN_PARTS
-from bwalloc.allocate.neural import (
+from bwalloc.allocate.policy.correction import PARTS, SPAN_PARTS
+from bwalloc.allocate.policy.neural import (
     LATEST,
     Architecture,
     Graph,

@@ -21,8 +21,8 @@ from bwalloc.network.offers import in_intervals
 from bwalloc.sim.ports import PortLaw
 
 if TYPE_CHECKING:
-    from bwalloc.allocate.corrected import CorrectedForecast
-    from bwalloc.allocate.gated import Outlook
+    from bwalloc.allocate.policy.corrected import CorrectedForecast
+    from bwalloc.allocate.policy.gated import Outlook
     from bwalloc.observe import Readings
     from bwalloc.scenario import Scenario
 

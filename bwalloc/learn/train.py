@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from bwalloc.allocate.learned import Policy
+from bwalloc.allocate.policy.learned import Policy
 from bwalloc.errors import RecipeError
 from bwalloc.learn.run import Origin, Point, RunFolder
 from bwalloc.learn.validation import Validation

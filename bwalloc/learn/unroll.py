@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from bwalloc.allocate.corrected import CorrectedForecast
+from bwalloc.allocate.policy.corrected import CorrectedForecast
 from bwalloc.learn.soft_ports import STEEPNESS, SoftPorts
 from bwalloc.money import net_usd
 from bwalloc.observe import Readings, usual_day

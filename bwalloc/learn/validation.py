@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.allocate import make_rule
-from bwalloc.allocate.learned import Learned, Policy
+from bwalloc.allocate.policy.learned import Learned, Policy
 from bwalloc.observe import UsualDay, measured
 from bwalloc.scenario import draw_world, train_worlds
 from bwalloc.sim.play import play

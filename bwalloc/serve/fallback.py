@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.allocate.decode import Ask, Decoder
-from bwalloc.allocate.reactive import MaxMin
 from bwalloc.allocate.rule import Context, wide_split
+from bwalloc.allocate.rules.reactive import MaxMin
 from bwalloc.observe import Window, no_history
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bwalloc.allocate import CLASSICAL, Ask, Decoder, make_rule
-from bwalloc.allocate.clairvoyant import ClairvoyantRule, plan_episode
 from bwalloc.allocate.limits import violations
+from bwalloc.allocate.plan.clairvoyant import ClairvoyantRule, plan_episode
 from bwalloc.allocate.reserve import reserve_of
 from bwalloc.observe import measured
 from bwalloc.sim.play import play

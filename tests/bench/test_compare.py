@@ -45,7 +45,7 @@ def test_the_document_holds_what_the_contract_names():
 
 def test_the_second_run_reads_its_plans_from_the_cache(monkeypatch):
     first = compare("tiny-edge", allocators=["clairvoyant"], episodes=1, overrides=SHORT)
-    planner = "bwalloc.allocate.plan_cache.plan_episode"
+    planner = "bwalloc.allocate.plan.cache.plan_episode"
     monkeypatch.setattr(planner, lambda *_: pytest.fail("planned"))
     second = compare("tiny-edge", allocators=["clairvoyant"], episodes=1, overrides=SHORT)
     assert first.bound_usd_per_h == second.bound_usd_per_h

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bwalloc.allocate import make_rule
-from bwalloc.allocate.clairvoyant import plan_episode
+from bwalloc.allocate.plan.clairvoyant import plan_episode
 from bwalloc.bench import tasks
 from bwalloc.bench.compare import compare
 from bwalloc.bench.summary import document, summarise

@@ -4,7 +4,7 @@ import numpy as np
 from ordering import port_file
 
 from bwalloc.allocate import ORDERING
-from bwalloc.allocate.plan_cache import cached_plan
+from bwalloc.allocate.plan.cache import cached_plan
 from bwalloc.bench.compare import compare
 from bwalloc.bench.players import players
 from bwalloc.bench.summary import _orders, summarise

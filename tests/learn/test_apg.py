@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
 
 import numpy as np  # noqa: E402
 
-from bwalloc.allocate.learned import Learned, Policy  # noqa: E402
+from bwalloc.allocate.policy.learned import Learned, Policy  # noqa: E402
 from bwalloc.errors import RecipeError  # noqa: E402
 from bwalloc.learn.apg import NEXT, ApgTrainer  # noqa: E402
 from bwalloc.learn.critic import td_lambda  # noqa: E402

@@ -11,9 +11,9 @@ torch = pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
 
 from policies import random_policy  # noqa: E402
 
-from bwalloc.allocate.decision import INPUTS, OUTPUTS  # noqa: E402
-from bwalloc.allocate.learned import Learned  # noqa: E402
-from bwalloc.allocate.neural import Architecture  # noqa: E402
+from bwalloc.allocate.policy.decision import INPUTS, OUTPUTS  # noqa: E402
+from bwalloc.allocate.policy.learned import Learned  # noqa: E402
+from bwalloc.allocate.policy.neural import Architecture  # noqa: E402
 from bwalloc.learn.export.decisions import decisions_of  # noqa: E402
 from bwalloc.scenario import draw_world, load_scenario  # noqa: E402
 from bwalloc.serve.bundles.golden import TOLERANCE, decide_plainly, difference  # noqa: E402

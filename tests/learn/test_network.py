@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
 
 from builders import star  # noqa: E402
 
-from bwalloc.allocate.neural import Architecture, Graph  # noqa: E402
+from bwalloc.allocate.policy.neural import Architecture, Graph  # noqa: E402
 from bwalloc.learn.network import PolicyNetwork  # noqa: E402
 from bwalloc.observe import TABLES  # noqa: E402
 

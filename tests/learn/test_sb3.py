@@ -9,7 +9,7 @@ pytest.importorskip("stable_baselines3", reason="it comes with bwalloc[learn]")
 
 import numpy as np  # noqa: E402
 
-from bwalloc.allocate.learned import Learned, Policy  # noqa: E402
+from bwalloc.allocate.policy.learned import Learned, Policy  # noqa: E402
 from bwalloc.gym import CloudEdgeVectorEnv  # noqa: E402
 from bwalloc.gym.spaces import features_of  # noqa: E402
 from bwalloc.learn.apg import ApgTrainer  # noqa: E402

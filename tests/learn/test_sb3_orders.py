@@ -10,7 +10,7 @@ pytest.importorskip("stable_baselines3", reason="it comes with bwalloc[learn]")
 import numpy as np  # noqa: E402
 from ordering import port_file  # noqa: E402
 
-from bwalloc.allocate.learned import Learned, Policy  # noqa: E402
+from bwalloc.allocate.policy.learned import Learned, Policy  # noqa: E402
 from bwalloc.gym import CloudEdgeVectorEnv  # noqa: E402
 from bwalloc.learn.recipe import recipe_from  # noqa: E402
 from bwalloc.learn.sb3 import Sb3Trainer  # noqa: E402

@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
 import numpy as np  # noqa: E402
 from ordering import ports  # noqa: E402
 
-from bwalloc.allocate.corrected import CorrectedForecast  # noqa: E402
-from bwalloc.allocate.learned import Policy  # noqa: E402
+from bwalloc.allocate.policy.corrected import CorrectedForecast  # noqa: E402
+from bwalloc.allocate.policy.learned import Policy  # noqa: E402
 from bwalloc.errors import RecipeError  # noqa: E402
 from bwalloc.learn.apg import ApgTrainer  # noqa: E402
 from bwalloc.learn.network import PolicyNetwork  # noqa: E402

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bwalloc.allocate import CLASSICAL, ORDERING, make_rule
-from bwalloc.allocate.clairvoyant import ClairvoyantRule, plan_episode
+from bwalloc.allocate.plan.clairvoyant import ClairvoyantRule, plan_episode
 from bwalloc.bench.tasks import history_of
 from bwalloc.scenario import draw_world, load_scenario, load_template
 from bwalloc.sim.play import play

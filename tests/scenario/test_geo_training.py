@@ -6,7 +6,7 @@ import pytest
 
 import bwalloc  # noqa: F401  registers the ids
 from bwalloc.allocate import make_rule
-from bwalloc.allocate.clairvoyant import ClairvoyantRule, plan_episode
+from bwalloc.allocate.plan.clairvoyant import ClairvoyantRule, plan_episode
 from bwalloc.bench.tasks import history_of
 from bwalloc.network.diversity import diversity_of
 from bwalloc.scenario import draw_world, load_scenario

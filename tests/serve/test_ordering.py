@@ -7,10 +7,10 @@ import pytest
 from ordering import ports
 from policies import MADE, random_weights
 
-from bwalloc.allocate.decision import inputs_of
-from bwalloc.allocate.learned import Learned, Noting, Policy, corrected_of
 from bwalloc.allocate.limits import Limits
-from bwalloc.allocate.neural import Architecture
+from bwalloc.allocate.policy.decision import inputs_of
+from bwalloc.allocate.policy.learned import Learned, Noting, Policy, corrected_of
+from bwalloc.allocate.policy.neural import Architecture
 from bwalloc.allocate.session import named_orders
 from bwalloc.control import SpanTelemetry
 from bwalloc.gym.engine import Engine

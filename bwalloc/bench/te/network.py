@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.allocate.neural import Graph
+from bwalloc.allocate.policy.neural import Graph
 from bwalloc.arrays import Array, Incidence, like, namespace
 
 if TYPE_CHECKING:

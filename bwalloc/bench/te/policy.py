@@ -1,8 +1,9 @@
 """The learned policy: the policy network looks at the links its own splits fill, several times.
 
 Every look computes what the current splits would have done to the links under each of the matrices
-seen, and lets the network of `allocate.neural` move the splits; the weights are the same in every
-look, and shared by all demands, tunnels and links. Of the action only the part on splits is used.
+seen, and lets the network of `allocate.policy.neural` move the splits; weights are the same in
+every look, and shared by all demands, tunnels and links. Of the action only the part on splits is
+used.
 Ref: from history to splits without a prediction: Perry et al. (DOTE), NSDI 2023; adjusting splits
 by what they fill: AlQiam et al. (HARP), SIGCOMM 2024.
 """
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.allocate.correction import PARTS
-from bwalloc.allocate.neural import Architecture, Weights, act, embed
+from bwalloc.allocate.policy.correction import PARTS
+from bwalloc.allocate.policy.neural import Architecture, Weights, act, embed
 from bwalloc.arrays import Array, like, namespace
 from bwalloc.bench.te.features import seen_of_demands, seen_of_splits, shares
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import highspy
 import numpy as np
 
-from bwalloc.allocate.highs import quiet_solver
+from bwalloc.allocate.lp.highs import quiet_solver
 from bwalloc.errors import SolverError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bwalloc.allocate.neural import Architecture
+from bwalloc.allocate.policy.neural import Architecture
 
 NETWORK = Architecture(hidden=32, rounds=2)
 """Sizes of the policy network here."""

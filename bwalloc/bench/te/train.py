@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from bwalloc.allocate.neural import Architecture, Weights, layer_shapes
+from bwalloc.allocate.policy.neural import Architecture, Weights, layer_shapes
 from bwalloc.bench.te.dataset import HISTORY
 from bwalloc.bench.te.features import INPUTS
 from bwalloc.bench.te.policy import CONSTANTS, SplitPolicy

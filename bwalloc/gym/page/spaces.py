@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from bwalloc.allocate.correction import PARTS, SPAN_PARTS, action_shape
+from bwalloc.allocate.policy.correction import PARTS, SPAN_PARTS, action_shape
 from bwalloc.gym.page.markdown import code, number, prose, table
 from bwalloc.gym.spaces import MASKS, action_space, observation_space, rows_of, tables_for
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from bwalloc.allocate.decision import input_names, output_names
-from bwalloc.allocate.learned import Noting
+from bwalloc.allocate.policy.decision import input_names, output_names
+from bwalloc.allocate.policy.learned import Noting
 from bwalloc.learn.export.graph import DecisionGraph
 from bwalloc.observe import usual_day
 from bwalloc.scenario import draw_world
 from bwalloc.sim.play import play
 
 if TYPE_CHECKING:
-    from bwalloc.allocate.learned import Policy
+    from bwalloc.allocate.policy.learned import Policy
     from bwalloc.scenario import Scenario
 
 SPLIT = "validation"

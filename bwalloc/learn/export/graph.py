@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from bwalloc.allocate.correction import Correction
-from bwalloc.allocate.decision import decided, input_names
+from bwalloc.allocate.policy.correction import Correction
+from bwalloc.allocate.policy.decision import decided, input_names
 from bwalloc.learn.network import PolicyNetwork
 
 if TYPE_CHECKING:
-    from bwalloc.allocate.learned import Policy
+    from bwalloc.allocate.policy.learned import Policy
 
 
 class DenseIncidence:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bwalloc.allocate.decision import input_names, output_names
+from bwalloc.allocate.policy.decision import input_names, output_names
 from bwalloc.learn.export.graph import DecisionGraph
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from onnx import ModelProto
 
-    from bwalloc.allocate.learned import Policy
+    from bwalloc.allocate.policy.learned import Policy
 
 OPSET = 18
 DYNAMIC = {"want_gbps": (0,), "weight": (0,), "spare_weight": (0,), "capacity_gbps": (0,)} | {

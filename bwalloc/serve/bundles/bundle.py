@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bwalloc.allocate.constants import check_constants
-from bwalloc.allocate.learned import Learned, Policy
-from bwalloc.allocate.neural import layer_shapes
+from bwalloc.allocate.policy.constants import check_constants
+from bwalloc.allocate.policy.learned import Learned, Policy
+from bwalloc.allocate.policy.neural import layer_shapes
 from bwalloc.errors import BundleError, ScenarioError
 from bwalloc.serve.bundles.agents import find_agent
 from bwalloc.serve.bundles.archive import PLAIN

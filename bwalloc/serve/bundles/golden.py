@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.allocate.correction import SPAN_PARTS, Correction, action_shape
-from bwalloc.allocate.decision import (
+from bwalloc.allocate.policy.correction import SPAN_PARTS, Correction, action_shape
+from bwalloc.allocate.policy.decision import (
     OUTPUTS,
     SPAN_INPUTS,
     SPAN_OUTPUTS,
@@ -25,7 +25,7 @@ from bwalloc.tensors import tensors_from_bytes, tensors_to_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bwalloc.allocate.learned import Policy
+    from bwalloc.allocate.policy.learned import Policy
 
 TOLERANCE = 1e-5
 """Largest difference of a rate, as a share of the largest capacity; of an action, absolute."""

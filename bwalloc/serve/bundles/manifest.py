@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bwalloc.allocate.correction import PARTS, SPAN_PARTS
-from bwalloc.allocate.neural import MOST_HIDDEN, MOST_ROUNDS, Architecture
+from bwalloc.allocate.policy.correction import PARTS, SPAN_PARTS
+from bwalloc.allocate.policy.neural import MOST_HIDDEN, MOST_ROUNDS, Architecture
 from bwalloc.errors import BundleError
 from bwalloc.observe import tables_of
 

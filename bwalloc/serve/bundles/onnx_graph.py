@@ -8,8 +8,8 @@ from math import prod
 
 import numpy as np
 
-from bwalloc.allocate.decision import FEATURES, TOPOLOGY, input_names, output_names
-from bwalloc.allocate.neural import MOST_HIDDEN
+from bwalloc.allocate.policy.decision import FEATURES, TOPOLOGY, input_names, output_names
+from bwalloc.allocate.policy.neural import MOST_HIDDEN
 from bwalloc.errors import BundleError, nearest
 from bwalloc.observe import tables_of
 from bwalloc.serve.bundles.onnx_schema import (

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 
-from bwalloc.allocate.correction import Correction
-from bwalloc.allocate.decision import (
+from bwalloc.allocate.decode import Ask, Decoder
+from bwalloc.allocate.policy.correction import Correction
+from bwalloc.allocate.policy.decision import (
     ASKED,
     FEATURES,
     OUTPUTS,
@@ -19,8 +20,7 @@ from bwalloc.allocate.decision import (
     TOPOLOGY,
     input_names,
 )
-from bwalloc.allocate.decode import Ask, Decoder
-from bwalloc.allocate.neural import Graph, act, act_spans, embed
+from bwalloc.allocate.policy.neural import Graph, act, act_spans, embed
 from bwalloc.errors import BundleError, unknown_name
 from bwalloc.serve.bundles.golden import NO_ROOM_GBPS, TOLERANCE, golden_decisions
 from bwalloc.serve.bundles.manifest import GOLDEN, ONNX

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.allocate.decision import inputs_of
-from bwalloc.allocate.learned import corrected_of
+from bwalloc.allocate.policy.decision import inputs_of
+from bwalloc.allocate.policy.learned import corrected_of
 from bwalloc.allocate.session import named_orders
 from bwalloc.observe import Memory, Readings
 from bwalloc.observe.features import SPANS
@@ -16,8 +16,8 @@ from bwalloc.serve.telemetry.spans import nothing_ordered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bwalloc.allocate.gated import OrderMemory
-    from bwalloc.allocate.learned import Policy
+    from bwalloc.allocate.policy.gated import OrderMemory
+    from bwalloc.allocate.policy.learned import Policy
     from bwalloc.control import Order
     from bwalloc.network import Network
     from bwalloc.observe import UsualDay

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from te_builders import ring_dataset, tiny_dataset
 
-from bwalloc.allocate.neural import Architecture
+from bwalloc.allocate.policy.neural import Architecture
 from bwalloc.bench.te.contest import CONSTANT, LEARNED, run_contest
 from bwalloc.bench.te.programme import SplitProgramme
 from bwalloc.bench.te.rivals import RIVALS

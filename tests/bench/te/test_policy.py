@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from te_builders import ring, ring_dataset, tiny_dataset
 
-from bwalloc.allocate.neural import Architecture, layer_shapes
+from bwalloc.allocate.policy.neural import Architecture, layer_shapes
 from bwalloc.bench.te.features import INPUTS
 from bwalloc.bench.te.policy import CONSTANTS, SplitPolicy
 from bwalloc.bench.te.settings import NETWORK

@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from policies import SMALL, decisions, graph_of, random_policy
 
-from bwalloc.allocate.decision import INPUTS
-from bwalloc.allocate.neural import Architecture
+from bwalloc.allocate.policy.decision import INPUTS
+from bwalloc.allocate.policy.neural import Architecture
 from bwalloc.errors import BundleError
 from bwalloc.scenario import load_scenario
 from bwalloc.serve import list_agents

@@ -12,7 +12,7 @@ import pytest
 from supervising import agent, bound
 from wide import measured, wide
 
-from bwalloc.allocate.correction import action_length
+from bwalloc.allocate.policy.correction import action_length
 from bwalloc.errors import BundleError, UnknownNameError
 from bwalloc.gym.engine import Engine
 from bwalloc.observe import usual_day

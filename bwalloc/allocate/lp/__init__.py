@@ -1,0 +1,1 @@
+"""Rules that decide by a linear programme."""

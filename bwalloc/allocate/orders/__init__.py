@@ -1,0 +1,1 @@
+"""Who orders which tier of a span: rules, and the load and the programme they share."""

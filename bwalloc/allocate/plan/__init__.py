@@ -1,0 +1,1 @@
+"""What is known afterwards: the plan of `clairvoyant`, and the proven bound."""

@@ -1,0 +1,1 @@
+"""Learned policies: corrections of `forecast`, the network on NumPy, one decision."""

@@ -1,0 +1,1 @@
+"""The stall of groups in plans and bounds."""
