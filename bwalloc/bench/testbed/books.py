@@ -64,7 +64,7 @@ class Books:
 
 
 def books_of(scenario: Scenario, world: World, run: Run, scale: Scale) -> Books:
-    """The books of a run. Work counts in the substep in which it arrived at its queue."""
+    """The books of a run, by the time at which things happened."""
     gbit = 1.0 / scale.bytes_per_gbit
     served, attained, expired, waiting = (
         np.array(_by_substep(scenario, run, name)) * gbit

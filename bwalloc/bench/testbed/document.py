@@ -11,14 +11,14 @@ from bwalloc.bench.testbed.verdict import all_pairs, served_gaps, usd_per_h, ver
 from bwalloc.provenance import commit, machine, versions
 
 if TYPE_CHECKING:
-    from bwalloc.bench.testbed.testbed import Measured, Testbed
+    from bwalloc.bench.testbed.testbed import Measured, Trial
     from bwalloc.sim.play import Played
 
 SCHEMA = 1
 STEPS = ("read", "decide", "apply")
 
 
-def document(testbed: Testbed, command: str) -> dict[str, Any]:
+def document(testbed: Trial, command: str) -> dict[str, Any]:
     """Plain data for a JSON file."""
     wanted, timing = testbed.wanted, testbed.scenario.timing
     return {
@@ -46,13 +46,13 @@ def document(testbed: Testbed, command: str) -> dict[str, Any]:
     }
 
 
-def _load_mbps(testbed: Testbed) -> float:
+def _load_mbps(testbed: Trial) -> float:
     timing = testbed.scenario.timing
     gbps = float(testbed.world.arrivals_gbit.sum()) / (timing.intervals * timing.interval_s)
     return round(gbps * testbed.scale.rate * 1e3, 2)
 
 
-def _allocator(testbed: Testbed, name: str) -> dict[str, Any]:
+def _allocator(testbed: Trial, name: str) -> dict[str, Any]:
     runs, side = testbed.measured[name], testbed.simulated[name]
     hours = testbed.scenario.timing.counted_h
     return {
@@ -64,7 +64,7 @@ def _allocator(testbed: Testbed, name: str) -> dict[str, Any]:
     }
 
 
-def _packets(testbed: Testbed, name: str, runs: list[Measured]) -> dict[str, Any]:
+def _packets(testbed: Trial, name: str, runs: list[Measured]) -> dict[str, Any]:
     books = [run.books for run in runs]
     spent = np.concatenate([run.spent_ms for run in runs])
     wire = np.concatenate([run.wire_over_set for run in runs])
@@ -86,9 +86,9 @@ def _packets(testbed: Testbed, name: str, runs: list[Measured]) -> dict[str, Any
     }
 
 
-def _class(testbed: Testbed, runs: list[Measured], kind: str) -> dict[str, Any]:
+def _class(testbed: Trial, runs: list[Measured], kind: str) -> dict[str, Any]:
     rows = testbed.scenario.network.demands.rows_of(kind)
-    offered = float(runs[0].books.offered_gbit[rows].sum())
+    offered = float(runs[0].books.offered_gbit[rows].sum()) or float("nan")
     shares = {
         "served_share": [float(run.books.served_gbit[rows].sum()) / offered for run in runs],
         "slo_attainment": [float(run.books.attained_gbit[rows].sum()) / offered for run in runs],
@@ -98,11 +98,11 @@ def _class(testbed: Testbed, runs: list[Measured], kind: str) -> dict[str, Any]:
 
 
 def _simulated(played: Played, hours: float) -> dict[str, Any]:
-    offered = np.maximum(played.offered_gbit[:, 0], 1e-12)
+    offered = np.where(played.offered_gbit[:, 0] > 0, played.offered_gbit[:, 0], np.nan)
     return {
         "net_usd_per_h": float(played.net_usd[0]) / hours,
-        "served_share": float(played.served_gbit.sum() / offered.sum()),
-        "slo_attainment": float(played.attained_gbit.sum() / offered.sum()),
+        "served_share": float(played.served_gbit.sum() / played.offered_gbit.sum()),
+        "slo_attainment": float(played.attained_gbit.sum() / played.offered_gbit.sum()),
         "classes": {
             kind: {
                 "served_share": float(played.served_gbit[row, 0] / offered[row]),

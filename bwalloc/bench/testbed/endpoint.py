@@ -80,7 +80,7 @@ class Demand:
         kept: list[list[float]] = []
         for chunk in self.queue:
             if chunk[2] <= substep:
-                self.expired[int(chunk[0])] += chunk[1]
+                self.expired[substep - 1] += chunk[1]
                 self.expired_since += chunk[1]
             elif chunk[1] > NOTHING:
                 kept.append(chunk)
@@ -158,11 +158,16 @@ class Demand:
 
 
 class Receiver:
-    """What has come in, by demand and by the substep in which it had arrived at its queue."""
+    """What has come in, by demand and substep.
+
+    It counts in the substep in which it came out, as in the simulator; where its worth is a matter
+    of the share of what arrived, in the substep in which it had arrived at its queue.
+    """
 
     def __init__(self, said: dict[str, Any]) -> None:
         """Listen on all addresses of the namespace."""
         self.limits = {int(row): limit for row, limit in said["limits"].items()}
+        self.by_arrival = set(said["by_arrival"])
         self.dt, self.begin = said["substep_s"], 0.0
         self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.tcp.bind(("0.0.0.0", TCP_PORT))
@@ -211,12 +216,14 @@ class Receiver:
 
     def _count(self, head: tuple[Any, ...], now: float) -> None:
         row, tunnel, substep, work, _ = head
-        delay = max(0.0, now - self.begin - substep * self.dt)
-        self.served[row][substep] += work
+        passed = now - self.begin
+        delay = max(0.0, passed - substep * self.dt)
+        at = substep if row in self.by_arrival else max(0, int(passed / self.dt))
+        self.served[row][at] += work
         self.since[row][tunnel] += work
         self.carried[row][tunnel] += work
         if delay <= self.limits[row][tunnel]:
-            self.attained[row][substep] += work
+            self.attained[row][at] += work
         self.delays[row][round(BINS_PER_E * math.log(max(delay, 1e-5)))] += work
 
 

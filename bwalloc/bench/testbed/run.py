@@ -94,6 +94,7 @@ def _listen(crew: Crew, scenario: Scenario, home: np.ndarray, scale: Scale) -> N
             "substep_s": timing.substep_s / scale.time,
             "substeps": timing.intervals * timing.substeps,
             "limits": {},
+            "by_arrival": np.flatnonzero(network.law.is_curved).tolist(),
         }
         for space in range(int(home.max()) + 1)
     }

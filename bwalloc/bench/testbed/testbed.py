@@ -73,7 +73,7 @@ class Measured:
 
 
 @dataclass(slots=True)
-class Testbed:
+class Trial:
     """What was played; `measured` has one entry per repetition that was finished."""
 
     wanted: Wanted
@@ -95,7 +95,7 @@ class Testbed:
         return dict(sorted(found.items()))
 
 
-def prepare(wanted: Wanted) -> Testbed:
+def prepare(wanted: Wanted) -> Trial:
     """Check everything that can be checked before anything is built.
 
     Raises:
@@ -118,10 +118,10 @@ def prepare(wanted: Wanted) -> Testbed:
     world = draw_world(whole, wanted.split, wanted.seed)
     scenario, world = shortened(whole, world, counted, WARMUP)
     scale = Scale(rate_scale(scenario, world), wanted.time_scale)
-    return Testbed(wanted, names, scenario, world, scale, fold(scenario.network))
+    return Trial(wanted, names, scenario, world, scale, fold(scenario.network))
 
 
-def play_all(testbed: Testbed, progress: Progress = lambda *_: None) -> None:
+def play_all(testbed: Trial, progress: Progress = lambda *_: None) -> None:
     """Everything, the simulator first; Ctrl-C ends it and leaves what is finished."""
     whole = _whole(testbed)
     total = len(testbed.names) * testbed.wanted.repetitions
@@ -138,7 +138,7 @@ def play_all(testbed: Testbed, progress: Progress = lambda *_: None) -> None:
         testbed.interrupted = True
 
 
-def simulate(testbed: Testbed, rule: Rule) -> Simulated:
+def simulate(testbed: Trial, rule: Rule) -> Simulated:
     """One allocator in the simulator."""
     scenario, worlds = testbed.scenario, [testbed.world]
     plain = play(scenario, rule, worlds)
@@ -148,7 +148,7 @@ def simulate(testbed: Testbed, rule: Rule) -> Simulated:
     return Simulated(plain, play(scenario, EnforcedRule(rule, scenario.network, file), worlds))
 
 
-def measure(testbed: Testbed, rule: Rule) -> Measured:
+def measure(testbed: Trial, rule: Rule) -> Measured:
     """One allocator, once, on packets."""
     scenario, scale = testbed.scenario, testbed.scale
     run: Run = play_packets(scenario, testbed.world, rule, scale)
@@ -172,7 +172,7 @@ def rate_scale(scenario: Scenario, world: World) -> float:
     return min(fitting, LARGEST_RATE)
 
 
-def _whole(testbed: Testbed) -> Scenario:
+def _whole(testbed: Trial) -> Scenario:
     """The scenario in its full length: what rules are made from does not change with --seconds."""
     wanted = testbed.wanted
     setting = Setting(wanted.env, wanted.split, 1, wanted.seed, envs=wanted.envs)
