@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from bwalloc.bench.compare import Comparison, check, compare
@@ -28,8 +29,8 @@ LEFT_OUT_IF_NARROW = (1, 3)
 """The intervals of net and regret: the paired one of the gain says more."""
 SLOWEST = 5
 """How many are named with their time."""
-WIDE = 120
-"""Columns of a terminal that has room for all figures."""
+MOST_COLUMNS = 1000
+"""Wider than any table."""
 
 
 def run(
@@ -157,10 +158,12 @@ def _pairs(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
 
 def _print(result: dict[str, Any]) -> None:
     console = Console()
-    if not sys.stdout.isatty():
-        console.width = WIDE
-    table = _table(result, is_narrow=console.width < WIDE)
-    console.width = max(console.width, WIDE)  # a terminal that is narrower still wraps, not cuts
+    table = _table(result, is_narrow=False)
+    if sys.stdout.isatty() and _width(console, table) > console.width:
+        table = _table(result, is_narrow=True)
+    console.width = max(
+        console.width, _width(console, table)
+    )  # a narrower terminal wraps, not cuts
     console.print(table)
     violations = sum(row["violations"] for row in result["allocators"].values())
     console.print(f"best classical: {result['best_classical']}; violations: {violations}")
@@ -192,6 +195,12 @@ def _table(result: dict[str, Any], *, is_narrow: bool) -> Table:
         figures = _cells(row)
         table.add_row(name, row["kind"], *(figures[at] for at in shown), style=style)
     return table
+
+
+def _width(console: Console, table: Table) -> int:
+    """Columns that a table takes where nothing is cut."""
+    unlimited = console.options.update(max_width=MOST_COLUMNS)
+    return Measurement.get(console, unlimited, table).maximum
 
 
 def _verdict(result: dict[str, Any]) -> str:

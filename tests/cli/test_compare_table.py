@@ -20,19 +20,21 @@ def row(kind, lo):
     }
 
 
+def shown_result(lo=0.75):
+    return {
+        "env": "metro-inference",
+        "split": "test",
+        "episodes": 12,
+        "wall_s": 7.4,
+        "bound": {"net_usd_per_h": {"mean": 120.0, "lo": 110.0, "hi": 130.0}, "wall_s": 60.0},
+        "best_classical": "stochastic-lp",
+        "left_out": [],
+        "allocators": {"./mine": row("agent", lo), "stochastic-lp": row("classical", 0.0)},
+    }
+
+
 def printed(capsys, lo=0.75):
-    _print(
-        {
-            "env": "metro-inference",
-            "split": "test",
-            "episodes": 12,
-            "wall_s": 7.4,
-            "bound": {"net_usd_per_h": {"mean": 120.0, "lo": 110.0, "hi": 130.0}, "wall_s": 60.0},
-            "best_classical": "stochastic-lp",
-            "left_out": [],
-            "allocators": {"./mine": row("agent", lo), "stochastic-lp": row("classical", 0.0)},
-        }
-    )
+    _print(shown_result(lo))
     return capsys.readouterr().out
 
 
@@ -58,3 +60,10 @@ def test_a_gain_whose_interval_holds_zero_may_be_chance(capsys):
 
 def test_the_slowest_are_named_with_their_seconds(capsys):
     assert "time: 7 s (bound 60.0, stochastic-lp 3.5, ./mine 2.0)" in printed(capsys)
+
+
+def test_large_numbers_widen_the_table(capsys):
+    result = shown_result()
+    result["allocators"]["./mine"]["net_usd_per_h"] = {"mean": -9e6, "lo": -12345678.9, "hi": -8e6}
+    _print(result)
+    assert "-12345678.90..-8000000.00" in capsys.readouterr().out
