@@ -180,6 +180,17 @@ def test_what_is_deleted_by_hand_is_built_anew_with_the_rates_before(street, ope
     assert 0 == plane.apply(decision(street.network, even(street.network, 2.0))).changed
 
 
+def test_a_class_that_somebody_added_is_taken_away(street, opened):
+    plane = opened(street)
+    plane.notes()
+    tc(street.a, "class add dev out parent b000:1 classid b000:999 htb rate 1mbit")
+    applied = plane.apply(decision(street.network, even(street.network, 2.0)))
+
+    assert ["rebuilt"] == words(plane)
+    assert 6 == applied.changed
+    assert {ROOT, REST, *(leaf(n) for n in range(6))} == set(rates_there(street.a))
+
+
 def test_a_discipline_of_somebody_else_is_refused_at_the_start(street, opened):
     tc(street.a, "qdisc add dev out root handle 1: htb")
 

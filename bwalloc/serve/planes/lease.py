@@ -108,8 +108,7 @@ class Lease:
             self._started = None
 
     def _start(self) -> None:
-        script = str(Path(watchdog.__file__))
-        self._started = _Child([sys.executable, "-I", "-S", script, str(self.folder)], self.log)
+        self._started = self._child()
         until_s = time.monotonic() + START_S
         while time.monotonic() < until_s:
             if self._connected() and self._greeted():
@@ -118,9 +117,20 @@ class Lease:
             if code is not None and code != watchdog.HELD_ALREADY:
                 msg = f"The watchdog ended with code {code} as it started; see {self.log}."
                 raise PlaneError(msg)
-            time.sleep(0.02)
+            time.sleep(0.02 if code is None else 0.2)
+            if code is not None:  # the one before was about to end, or hangs
+                self._started = self._child()
         msg = f"No watchdog answers at {self.socket_path} after {START_S:g} s; see {self.log}."
         raise PlaneError(msg)
+
+    def _child(self) -> _Child:
+        script = str(Path(watchdog.__file__))
+        command = [sys.executable, "-I", "-S", script, str(self.folder)]
+        try:
+            return _Child(command, self.log)
+        except OSError as error:
+            msg = f"No watchdog can be started ({error.strerror}); see {self.folder}."
+            raise PlaneError(msg) from None
 
     def _connected(self) -> bool:
         self.leave()

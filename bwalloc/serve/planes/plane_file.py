@@ -19,7 +19,9 @@ PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "sctp": 132}
 
 def _network(value: Any) -> IPv4Network | IPv6Network:
     try:
-        return ip_network(value)
+        if isinstance(value, str | IPv4Network | IPv6Network):
+            return ip_network(value)
+        raise ValueError
     except ValueError:
         msg = "an address or a prefix like '10.1.0.0/16', without bits set after the prefix"
         raise ValueError(msg) from None

@@ -1,11 +1,13 @@
 """The watchdog as a process, and the controller's end of it; a script stands for `tc`."""
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import socket
 import sys
+import threading
 import time
 
 import pytest
@@ -188,6 +190,16 @@ def test_one_of_another_version_is_replaced(watched, monkeypatch):
 
     assert not (lease._connected() and lease._greeted())
     watched.wait(lambda: not is_there(old.pid))
+
+
+def test_one_that_was_about_to_end_does_not_keep_another_from_starting(watched):
+    held = os.open(watched.folder / watchdog.LOCK, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    threading.Timer(0.5, os.close, [held]).start()
+    lease = watched.lease()
+
+    assert not lease.begin()
+    assert is_there(lease.pid)
 
 
 def test_bytes_that_are_no_line_do_not_end_it(watched):

@@ -45,6 +45,7 @@ def test_what_is_left_out_has_its_default(tmp_path):
         ('"eth1"', '"eth1"\nmode = "limit"', ["links.edge-1>hub.mode", "cap"]),
         ('"10.1.0.0/16"', '"10.1.0.1/16"', ["matches.0.to", "prefix"]),
         ('"10.1.0.0/16"', '"host"', ["matches.0.to", "prefix"]),
+        ('"10.1.0.0/16"', "10", ["matches.0.to", "prefix"]),
         ('to = "10.1.0.0/16"', "dscp = 64", ["matches.0.dscp", "63"]),
         ('to = "10.1.0.0/16"', 'dscp = "46"', ["matches.0.dscp", "number"]),
         ('to = "10.1.0.0/16"', "", ["matches.0", "at least one of to, from"]),

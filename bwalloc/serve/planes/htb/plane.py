@@ -158,6 +158,10 @@ class HtbPlane:
         except PlaneError:
             self._lock.release()
             raise
+        except OSError as error:
+            self._lock.release()
+            msg = f"'{self._folder}' (`state`): {error.strerror}; planes need to write there."
+            raise PlaneError(msg) from None
 
     def _take_over(self) -> None:
         """Keep what is made of the same, build the rest."""
@@ -199,6 +203,8 @@ class HtbPlane:
                 continue
             if found != "sound":
                 self._build(port, is_there=found == "damaged")
+                for key in [key for key in seen.classes if key[0] == port.major]:
+                    del seen.classes[key]
                 seen.classes.update(look_at_classes(self.layout, [port]))
                 self._note("rebuilt", f"{port.place} had lost classes or filters; built anew.")
             usable.append(port)

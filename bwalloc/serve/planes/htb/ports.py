@@ -24,17 +24,20 @@ STRUCTURE = "structure.json"
 
 
 def condition(dump: Dump, port: Port) -> Condition:
-    """The state of a port; rates are not looked at."""
+    """The state of a port; rates are not looked at.
+
+    Its own root is asked for: with another plane file, classes of the same numbers may lie on
+    another interface.
+    """
     if not dump.is_there(port):
         return "missing"
-    if is_sound(dump, port):
-        return "sound"
     kind, _, handle = root_discipline(port).partition(" ")
     major = int(handle.rstrip(":") or "0", 16)
     if not major:
         return "empty"
-    is_ours = kind == "htb" and FIRST_MAJOR <= major <= LAST_MAJOR
-    return "damaged" if is_ours else "foreign"
+    if kind != "htb" or not FIRST_MAJOR <= major <= LAST_MAJOR:
+        return "foreign"
+    return "sound" if major == port.major and is_sound(dump, port) else "damaged"
 
 
 def is_sound(dump: Dump, port: Port) -> bool:

@@ -16,7 +16,10 @@ LINE = re.compile(r"classid ([0-9a-f]+):([0-9a-f]+) htb rate (\d+)bit ceil (\d+)
 
 
 def most_of_prefixes(layout, before, lines):
-    """The largest (guarantees less capacity) of any link after any line."""
+    """The largest (guarantees less what is above them) of any link or pool after any line.
+
+    Pools are rounded down to a thousandth below the sum of their members.
+    """
     there, worst = dict(before), -np.inf
     for line in lines:
         major, minor, rate, ceil = LINE.search(line).groups()
@@ -26,6 +29,13 @@ def most_of_prefixes(layout, before, lines):
             leaves = sum(rate for minor, rate in mine.items() if ROOT < minor < FIRST_POOL)
             pools = sum(rate for minor, rate in mine.items() if minor >= FIRST_POOL)
             worst = max(worst, leaves - mine[ROOT], pools - mine[ROOT])
+            for pool in port.pools:
+                members = [
+                    mine[leaf.minor]
+                    for leaf, its in zip(port.leaves, port.pool_of, strict=True)
+                    if its == pool
+                ]
+                worst = max(worst, 0.998 * sum(members) - mine[pool])
     return worst, there
 
 
@@ -70,6 +80,16 @@ def test_a_link_that_shrinks_does_so_after_its_classes_and_before_others_rise():
     for one, other in ((before, after), (after, before)):
         lines = changes(wide_link.layout, steps(one, other))[None]
         assert most_of_prefixes(wide_link.layout, one, lines)[0] <= 0
+
+
+def test_pools_fall_after_their_members_and_rise_before_them():
+    network = wide(3, 2, tunnels=1)
+    maker = tables_of(network, mode="connection")
+    low, high = (maker.of(np.full((3, 1), rate)) for rate in (0.5, 1.0))
+
+    for before, after in ((high, low), (low, high)):
+        lines = changes(maker.layout, steps(before, after))[None]
+        assert most_of_prefixes(maker.layout, before, lines)[0] <= 0
 
 
 def test_what_the_watchdog_runs_fits_whatever_was_in_force():
