@@ -168,7 +168,7 @@ class Maintenance:
 class Telemetry:
     """Everything a real controller can measure at the end of an interval."""
 
-    interval_end: datetime
+    interval_end: Annotated[datetime, Field(description="Without a zone it is UTC.")]
     interval_s: Annotated[float, Field(gt=0)]
     demands: DemandTelemetry
     links: LinkTelemetry
@@ -230,15 +230,28 @@ def to_json(record: Telemetry | Decision) -> str:
     return _adapter(type(record)).dump_json(record, indent=1).decode()
 
 
-def from_json(kind: type[Record], text: str | bytes) -> Record:
-    """Read a record; raises `TelemetryError` or `DecisionError` that names the place."""
+def from_json(
+    kind: type[Record], text: str | bytes, *, schema_at: str = "bwalloc.control.json_schema"
+) -> Record:
+    """Read a record; times without a zone are UTC.
+
+    Args:
+        kind: `Telemetry` or `Decision`.
+        text: one JSON document.
+        schema_at: where a sender finds the schema; the error says so.
+
+    Raises:
+        TelemetryError, DecisionError: It is no such record; names the place.
+    """
     error = TelemetryError if kind is Telemetry else DecisionError
     try:
         return _adapter(kind).validate_json(text)
     except ValidationError as failure:
         first = failure.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or kind.__name__
-        msg = f"{kind.__name__}, {place}: {first['msg']} (see `json_schema`)."
+        inside = ".".join(str(part) for part in first["loc"])
+        place = f"{kind.__name__}, {inside}" if inside else kind.__name__
+        said = first["msg"].removeprefix("Value error, ")
+        msg = f"{place}: {said} (see {schema_at})."
         raise error(msg) from failure
 
 

@@ -81,7 +81,7 @@ def _telemetry(body: bytes) -> Telemetry | None:
     if body.strip() == NOTHING:
         return None
     try:
-        return from_json(Telemetry, body)
+        return from_json(Telemetry, body, schema_at="/openapi.json")
     except TelemetryError as error:
         raise Problem(400 if _is_no_json(error) else 422, str(error)) from None
 

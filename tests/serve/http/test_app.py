@@ -108,7 +108,7 @@ def test_the_header_names_the_deployment_that_decided(client, supervisor):
 
 
 def test_a_body_that_is_no_json_is_a_bad_request(asked):
-    assert_problem(decide(asked, b"{"), 400, "Invalid JSON", "line 1 column 1")
+    assert_problem(decide(asked, b"{"), 400, "Telemetry: Invalid JSON", "line 1 column 1")
     assert_problem(decide(asked, b"\xff\xfe"), 400, "Invalid JSON")
 
 
@@ -124,7 +124,7 @@ def test_a_body_that_is_no_json_is_a_bad_request(asked):
 def test_telemetry_that_is_wrong_is_named_by_its_place(asked, change, place):
     body = json.dumps({**json.loads(sidecars.telemetry()), **change})
 
-    assert_problem(decide(asked, body), 422, place)
+    assert_problem(decide(asked, body), 422, f"{place}:", "(see /openapi.json)")
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, [1], "much", 10**400, [[]], True])

@@ -156,6 +156,21 @@ def test_the_kill_switch_asks_for_confirmation_and_a_reason(sidecar, browser):
 
 @pytest.mark.slow
 @browsing
+def test_a_long_reason_does_not_make_the_page_tall(sidecar, browser):
+    shape(browser, "phone")
+    browser.get(f"{sidecar.url}/")
+    reason = "W" * 200
+    assert 204 == sidecar.ask("POST", "/v1/kill", {"reason": reason}).status
+    until(browser, f"document.getElementById('because').textContent === '{reason}'")
+
+    for part in ("because", "kill-state"):
+        shown = browser.find_element("id", part)
+        assert shown.size["height"] < 100
+        assert reason in shown.get_attribute("title")
+
+
+@pytest.mark.slow
+@browsing
 def test_swap_roll_back_and_overrides(sidecar, browser):
     shape(browser, "desktop")
     browser.get(f"{sidecar.url}/")

@@ -148,7 +148,7 @@ function headline(status) {
   }
   banner.className = `banner ${look}`;
   $("headline").textContent = title;
-  $("because").textContent = why;
+  $("because").textContent = $("because").title = why;
 }
 
 function tile(label, value, note, isCareful) {
@@ -261,6 +261,7 @@ function operations(status) {
   $("kill").hidden = killed !== null;
   $("revive").hidden = killed === null;
   $("kill-state").textContent = killed === null ? "Off: the policy may decide." : `On: ${killed}`;
+  $("kill-state").title = killed || "";
   $("rollback").disabled = previous === null;
   $("previous").textContent = previous === null
     ? "Nothing to go back to."
