@@ -37,8 +37,7 @@ def missing() -> list[str]:
         for command in ("ip", "tc")
         if not (shutil.which(command) or shutil.which(command, path="/usr/sbin:/sbin"))
     ]
-    if not _has_cubic():
-        found.append("TCP's congestion control 'cubic' (CONFIG_TCP_CONG_CUBIC) in this kernel")
+    found += _missing_of_tcp()
     return found or _missing_inside()
 
 
@@ -67,10 +66,13 @@ def _missing_inside() -> list[str]:
     return []
 
 
-def _has_cubic() -> bool:
+def _missing_of_tcp() -> list[str]:
+    """A namespace allows few congestion controls; who may administer networks sets any."""
     with socket.socket() as made:
         try:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
+        except PermissionError:
+            return ["CAP_NET_ADMIN; give it to the process (a container: --cap-add)"]
         except OSError:
-            return False
-    return True
+            return ["TCP's congestion control 'cubic' (CONFIG_TCP_CONG_CUBIC); use another kernel"]
+    return []
