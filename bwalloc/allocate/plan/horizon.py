@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from bwalloc.scenario import Scenario, World
 
+SHRINK = 1.0 - 1e-6
+"""Of capacities that plans fill, so that sums in float32 stay below."""
+
 
 @dataclass(frozen=True, slots=True)
 class Units:

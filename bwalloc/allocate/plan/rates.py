@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.allocate.plan.horizon import clock_of, refusal_usd_per_gbit, units_of
+from bwalloc.allocate.plan.horizon import SHRINK, clock_of, refusal_usd_per_gbit, units_of
 from bwalloc.allocate.plan.model import ChunkPlan
 from bwalloc.allocate.stall.dual import stalling_groups
 from bwalloc.allocate.stall.plan import stall_chunks
 from bwalloc.allocate.stall.rates import stall_rates, stalling_members
+from bwalloc.allocate.stall.short_work import patient_demands, rest_of
 from bwalloc.scenario.outages import known_gbps
 
 if TYPE_CHECKING:
     from bwalloc.allocate.plan.horizon import Units
     from bwalloc.allocate.plan.model import Elastic
     from bwalloc.scenario import Scenario, World
-
-SHRINK = 1.0 - 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +76,23 @@ def planned_rates(scenario: Scenario, world: World, chunks: Chunks) -> np.ndarra
     members = stalling_members(scenario, world)
     if members.size:
         rates = stall_rates(scenario, world, chunks, members)
+        rates = _short_work_again(scenario, world, members, rates)
         return _filled(scenario, rates, world, scenario.timing.warmup_intervals)
     rates = _guarantees(scenario, chunks.carried_gbit, chunks.meter_gbps)
     return _filled(scenario, rates, world)
+
+
+def _short_work_again(
+    scenario: Scenario, world: World, members: np.ndarray, rates: np.ndarray
+) -> np.ndarray:
+    """`rates` in which work that cannot outlive an interval is planned substep by substep."""
+    kept = patient_demands(scenario, world, members)
+    if kept.all():
+        return rates
+    alone, left = rest_of(scenario, world, kept, rates)
+    short = plan_chunks(alone, left, CHUNK)
+    again = _guarantees(alone, short.carried_gbit, short.meter_gbps).reshape(rates.shape)
+    return np.where(np.repeat(kept, scenario.network.n_tunnels)[:, None], rates, again)
 
 
 def chunk_size(scenario: Scenario, units: Units) -> int:
@@ -108,7 +121,8 @@ def _guarantees(scenario: Scenario, carried: np.ndarray, meters: np.ndarray) -> 
     """
     network, timing = scenario.network, scenario.timing
     shape = (*network.tunnels.exists.shape, timing.intervals, timing.substeps)
-    by_substep = carried.reshape(shape) / timing.substep_s
+    by_substep = np.maximum(carried.reshape(shape), 0.0) / timing.substep_s  # HiGHS rounds below 0
+    meters = np.maximum(meters, 0.0)
     padded = np.concatenate([meters, np.full_like(meters[:1], np.inf)])
     hops = network.pools().hops
     width = padded[hops].min(1).reshape(shape[:3])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bwalloc.allocate.plan.horizon import SHRINK
 from bwalloc.scenario.outages import known_gbps
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from bwalloc.network import Network
     from bwalloc.scenario import Scenario, World
 
-SHRINK = 1.0 - 1e-6
 CARE = 2
 """Intervals after the last one in which a member is planned to send, in which it still may."""
 
