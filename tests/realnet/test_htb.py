@@ -90,7 +90,9 @@ def test_orders_are_told_of_and_not_placed(street, opened):
     orders = (Order("hub--cloud", 20.0),)
     plane.apply(decision(street.network, even(street.network, 2.0), orders=orders))
 
-    assert ["orders-ignored"] == words(plane)
+    (note,) = plane.notes()
+    assert "orders-ignored" == note.word
+    assert "'hub--cloud' to 20;" in note.text
 
 
 def test_a_new_process_takes_over_the_rates_there_are(street, opened):

@@ -35,6 +35,7 @@ class Counters:
             for leaf in port.leaves
             for row in leaf.rows
         }
+        self._tiers = _tiers(network, layout, scale)
         self._ends = [_ends(network, demand, leaves) for demand in range(network.n_demands)]
         self._all: list[set[ClassId]] = [set() for _ in range(network.n_demands)]
         for (_, row), key in leaves.items():
@@ -94,7 +95,21 @@ class Counters:
     def _spans(self) -> SpanTelemetry:
         spans = self.network.spans
         unknown = np.full(len(spans.name), np.nan)
-        return SpanTelemetry(spans.name, spans.tier_gbps, unknown, unknown)
+        return SpanTelemetry(spans.name, self._tiers, unknown, unknown)
+
+
+def _tiers(network: Network, layout: Layout, scale: Scale) -> np.ndarray:
+    """The tier of each span, Gbit/s: of one that is sold, that to which its interface is shaped."""
+    tiers, offers = np.array(network.spans.tier_gbps, np.float64), network.offers
+    if offers is None:
+        return tiers
+    menus, shares = offers.links_of(network.links), np.where(offers.is_sold, offers.share, np.inf)
+    for port in layout.ports:
+        if (menu := int(menus[port.link])) >= 0:
+            largest_bps = float(network.links.capacity_gbps[port.link]) * scale.rate * 1e9
+            place = int(np.abs(shares[menu] - port.capacity_bps / largest_bps).argmin())
+            tiers[offers.span[menu]] = offers.tier_gbps[menu, place]
+    return tiers
 
 
 def _ends(

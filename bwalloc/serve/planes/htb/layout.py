@@ -125,7 +125,7 @@ def build_layout(network: Network, file: PlaneFile) -> Layout:
 
 def _port(network: Network, file: PlaneFile, link: int, major: int) -> Port:
     links, place = network.links, file.links[network.links.name[link]]
-    gbps = place.capacity_gbps or float(links.capacity_gbps[link])
+    gbps = place.capacity_gbps or _first_gbps(network, link)
     capacity = bits(gbps, file.scale.rate)
     rest = place.unclassified_gbps or UNCLASSIFIED_SHARE * gbps
     mode = place.mode or ("guarantee" if links.is_work_conserving[link] else "cap")
@@ -143,6 +143,15 @@ def _port(network: Network, file: PlaneFile, link: int, major: int) -> Port:
         pool_of=_pools(network, leaves) if mode == "connection" else (0,) * len(leaves),
         least_weight=min((leaf.weight for leaf in leaves if leaf.weight > 0), default=1.0),
     )
+
+
+def _first_gbps(network: Network, link: int) -> float:
+    """What a link can carry at the tier that its span begins with."""
+    built, offers = float(network.links.capacity_gbps[link]), network.offers
+    menu = -1 if offers is None else int(offers.links_of(network.links)[link])
+    if offers is None or menu < 0:
+        return built
+    return built * float(offers.share[menu, offers.first[menu]])
 
 
 def _leaves(network: Network, file: PlaneFile, link: int) -> tuple[Leaf, ...]:

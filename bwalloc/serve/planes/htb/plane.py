@@ -101,7 +101,8 @@ class HtbPlane:
         """
         seen, self._seen = self._seen or self._look(), None
         if decision.orders:
-            self._note("orders-ignored", f"{len(decision.orders)} orders; a plane places none.")
+            told = ", ".join(f"'{each.span}' to {each.tier_gbps:g}" for each in decision.orders)
+            self._note("orders-ignored", f"Ordered, Gbit/s: {told}; a plane places no orders.")
         if not self.is_enforcing:
             there = {**self._static, **_rates(seen.classes)}
             return _counted(there, self._tables.of(decision.rates_gbps, there))

@@ -118,3 +118,20 @@ def test_counters_that_begin_anew_do_not_run_backwards(tiny):
     found = made.telemetry(before, now).demands
 
     assert 1.0 == pytest.approx(found.offered_gbps[row(tiny, "kv_transfer-up/edge-1")])
+
+
+def test_a_span_that_is_sold_is_shaped_and_told_at_its_first_tier_or_as_the_file_says():
+    network = load_scenario("enterprise-naas").network
+    offers, menu = network.offers, 0
+    link = int(np.flatnonzero(network.links.span == offers.span[menu])[0])
+    largest, first = offers.largest_gbps[menu], offers.tier_gbps[menu, offers.first[menu]]
+    assert first < largest
+    for places, tier in (({}, first), ({"capacity_gbps": float(largest)}, largest)):
+        file = file_for(network, [network.links.name[link]], places=places, scale={"rate": 0.01})
+        layout = build_layout(network, file)
+        made = Counters(network, layout, file.scale)
+        told = made.telemetry(dump(made, 0.0), dump(made, 10.0))
+
+        assert layout.ports[0].capacity_bps == pytest.approx(tier * 1e7, rel=1e-3)
+        assert tier == told.spans.tier_gbps[offers.span[menu]]
+        assert told.links.capacity_gbps[link] == pytest.approx(tier, rel=1e-3)
