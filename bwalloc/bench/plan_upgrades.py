@@ -29,7 +29,8 @@ class Upgrade:
     Attributes:
         span: its name.
         from_gbps, to_gbps: its capacity before and after.
-        price_usd_per_h: what it costs more; 0 where the environment has no price for it.
+        price_usd_per_h: what it costs more; 0 where the environment has no price for it, below 0
+            where another provider sells the larger tier for less.
         worth_usd_per_h: shadow price times size, over the episodes.
         overrides: what makes it in the environment.
     """
@@ -49,8 +50,9 @@ class Upgrade:
 
     @property
     def payback(self) -> float | None:
-        """What each dollar of its price brings; None without a price."""
-        return self.worth_usd_per_h.mean / self.price_usd_per_h if self.price_usd_per_h else None
+        """What each dollar of its price brings; None where it costs nothing more."""
+        price = self.price_usd_per_h
+        return self.worth_usd_per_h.mean / price if price > 0 else None
 
     @property
     def pays(self) -> bool:
@@ -82,8 +84,8 @@ def upgrades_of(
 ) -> list[Upgrade]:
     """Candidates, the one that pays back first in front.
 
-    Those that pay come first, by what each dollar brings; then those without a price, by worth;
-    then the rest.
+    Those that save money come first, by what is gained; then those that pay, by what each dollar
+    brings; then those without a price, by worth; then the rest.
 
     Args:
         scenario: the network as it stands.
@@ -99,10 +101,10 @@ def advised(upgrades: Sequence[Upgrade]) -> Upgrade | None:
     return upgrades[0] if upgrades and upgrades[0].pays else None
 
 
-def _place(upgrade: Upgrade) -> tuple[bool, bool, float]:
-    payback = upgrade.payback
-    worth = upgrade.worth_usd_per_h.mean if payback is None else payback
-    return (not upgrade.pays, payback is None, -worth)
+def _place(upgrade: Upgrade) -> tuple[bool, bool, bool, float]:
+    payback, saves = upgrade.payback, upgrade.price_usd_per_h < 0
+    worth = upgrade.net_usd_per_h.mean if payback is None else payback
+    return (not upgrade.pays, not saves, payback is None, -worth)
 
 
 def _wider(scenario: Scenario, shadow: np.ndarray, exponent: float) -> list[Upgrade]:
@@ -128,7 +130,7 @@ def _next_tiers(scenario: Scenario, shadow: np.ndarray) -> list[Upgrade]:
         return []
     names = [spans.name[row] for row in offers.span]
     first = {
-        f"network.capacity_gbps.{name}": float(spans.tier_gbps[row])
+        f"network.capacity_gbps.{name}": max(float(spans.tier_gbps[row]), TINY_GBPS)
         for name, row in zip(names, offers.span, strict=True)
     }
     found: list[Upgrade] = []
@@ -156,3 +158,4 @@ def _next_tier(scenario: Scenario, row: int) -> tuple[float, float]:
 
 LEAST_USD_PER_H = 1e-6
 TINY_GBPS = 1e-9
+"""What a span is built with that begins with a tier of nothing: spans have some capacity."""

@@ -151,6 +151,7 @@ def _verdict(whole: Mapping[str, Any]) -> list[str]:
         return ["No upgrade is worth more than it costs.", *last]
     price = advised["price_usd_per_h"]
     paid = f"for {price:.3f} $/h" if price else "no price is known: it may cost up to its worth"
+    paid = f"which costs {-price:.3f} $/h less" if price < 0 else paid
     promised, bound = advised["promised_net_usd_per_h"], advised["bound_net_usd_per_h"]
     lines = [
         f"advised: {advised['span']} from {advised['from_gbps']:.2f} to "

@@ -90,3 +90,28 @@ def test_the_last_tier_of_a_menu_has_no_upgrade(tmp_path):
     sold = {scenario.network.spans.name[row] for row in scenario.network.offers.span}
 
     assert not sold & {each.span for each in upgrades_of(scenario, priced(scenario), 1.0)}
+
+
+def test_a_larger_tier_that_another_provider_sells_for_less_comes_first(tmp_path):
+    cheap = '[offers.cheap]\nspans = "branch-1--hub"\ntiers_gbps = [3]\nusd_per_h = [0.5]\n'
+    scenario = ports(tmp_path, offers=cheap)
+    first, second, *_ = upgrades_of(
+        scenario, priced(scenario, branch_1__hub=0.1, branch_2__hub=9.0), 1.0
+    )
+
+    assert ("branch-1--hub", 3.0) == (first.span, first.to_gbps)
+    assert 0.5 - 4.0 * 2**0.63 == pytest.approx(first.price_usd_per_h)
+    assert first.payback is None
+    assert "branch-2--hub" == second.span
+    assert second.payback > 1.0
+    assert advised([first, second]) is first
+
+
+def test_spans_that_begin_without_capacity_keep_that_beside_an_upgrade(tmp_path):
+    nothing = {"offers.carrier.tiers_gbps": [0, 2, 5], "offers.carrier.first_tier_gbps": 0}
+    scenario = ports(tmp_path, nothing)
+    first = upgrades_of(scenario, priced(scenario, branch_2__hub=9.0), 1.0)[0]
+
+    assert ("branch-2--hub", 0.0, 2.0) == (first.span, first.from_gbps, first.to_gbps)
+    higher = ports(tmp_path, {**nothing, **STANDING, **first.overrides}).network
+    assert [0.0, 2.0] == higher.spans.tier_gbps[higher.offers.span].tolist()

@@ -36,6 +36,13 @@ def test_the_verdict_sets_promise_against_find(capsys):
     assert any(line.startswith("The last Gbit/s is worth less than it costs") for line in lines)
 
 
+def test_an_upgrade_that_costs_less_says_so(capsys):
+    show(plan_of(advised=plan_of()["advised"] | {"price_usd_per_h": -0.25, "payback": None}))
+
+    expected = "advised: leased from 10.00 to 11.00 Gbit/s, which costs 0.250 $/h less"
+    assert expected in capsys.readouterr().out.splitlines()
+
+
 def test_a_span_without_price_has_none_in_the_table(capsys):
     show(plan_of(spans=[span("owned[x]", 0.4, 0.0)], sells=True))
     out = capsys.readouterr().out

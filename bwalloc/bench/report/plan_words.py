@@ -52,6 +52,11 @@ def _first(plan: Mapping[str, Any]) -> str:
         return "No upgrade is worth more than it costs."
     gbps = amount(advised["to_gbps"] - advised["from_gbps"])
     worth, price = advised["worth_usd_per_h"]["mean"], advised["price_usd_per_h"]
+    if price < 0:
+        return (
+            f"{advised['span']} saves money at once: {gbps} Gbit/s more cost {amount(-price)} $/h "
+            f"less, and are worth {amount(worth)} $/h."
+        )
     if price:
         return (
             f"{advised['span']} pays back first: {gbps} Gbit/s more for {amount(price)} $/h "

@@ -70,6 +70,14 @@ def test_the_headline_is_computed():
     assert told.caveats == []
 
 
+def test_the_headline_says_where_more_costs_less():
+    advised = plan_of()["advised"] | {"price_usd_per_h": -0.25, "payback": None}
+    told = plan_headline(plan_of(advised=advised))
+
+    expected = "leased saves money at once: 1.00 Gbit/s more cost 0.25 $/h less, and are worth "
+    assert told.first == f"{expected}0.75 $/h."
+
+
 def test_the_headline_says_where_no_price_is_known():
     advised = plan_of()["advised"] | {"price_usd_per_h": 0.0, "span": "owned", "payback": None}
     told = plan_headline(plan_of(advised=advised, upgrades=[FREE]))
