@@ -81,7 +81,7 @@ def backwards(
     most = int(max(terms.minimum.max(), terms.block.max()))
     paid, tiers = np.arange(most + 1), np.arange(sold)[:, None]
     value = np.zeros((end + 1, sold, most + 1, columns))
-    choice = np.full((end, sold, most + 1, columns), NO_ORDER, np.int8)
+    choice = np.full((end, sold, most + 1, columns), NO_ORDER, np.int16)
     rest = terms.counted[-1] * terms.usd[:, None] * np.maximum(paid - 1, 0)
     value[end - 1] = gain[end - 1][:, None] - rest[:, :, None]
     following = np.where(paid > 1, paid - 1, terms.block[:, None])
@@ -148,7 +148,7 @@ class TierPlanner:
         return Terms(self.usd[row, :sold], minimum, block, lands, is_taken, self.counted)
 
     def _forwards(self, row: int, choice: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        orders = np.full(self.intervals, NO_ORDER, np.int8)
+        orders = np.full(self.intervals, NO_ORDER, np.int16)
         tiers = np.zeros(self.intervals, np.int64)
         tier = int(self.offers.first[row])
         paid, now = int(self.minimum[row, tier]), 0

@@ -32,7 +32,7 @@ class TierPlan:
     """The best orders found, the plan on them, and the best bound.
 
     `inside` is the world whose capacities are those of the tiers; `orders` are places in the menus,
-    -1 for no order, int8 (intervals, offered).
+    -1 for no order, int16 (intervals, offered).
     """
 
     inside: World

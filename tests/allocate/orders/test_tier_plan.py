@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ordering import ports
+from ordering import ports, steady_world
 
 from bwalloc.allocate.orders.tier_plan import NO_ORDER, TierPlanner
 from bwalloc.scenario import draw_world
@@ -77,3 +77,15 @@ def test_long_paths_are_billed_as_the_simulator_bills_them(tmp_path):
     assert 4 <= (path.orders >= 0).sum()
     assert path.tiers.tolist() == tiers[:, 0].tolist()
     assert pytest.approx(path.bill_usd) == bill[0]
+
+
+def test_a_menu_may_be_longer_than_a_byte_counts(tmp_path):
+    """With 200 tiers the best is the last but one: the places in the menu must not wrap."""
+    tiers = [float(tier) for tier in range(1, 201)]
+    scenario = ports(tmp_path, {"offers.carrier.tiers_gbps": tiers, "time.intervals": 30})
+    worth = np.zeros((30, 200))
+    worth[:, 198] = 1e6
+
+    path = TierPlanner(scenario, steady_world(scenario, 1.0)).best(0, worth)
+
+    assert 198 == path.orders[0] == path.tiers[-1]
