@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -11,6 +11,15 @@ def _no_text(value: Any) -> Any:
     """Refuse what pydantic would turn into a number: "3" and true are slips of the writer."""
     if isinstance(value, bool | str):
         msg = "a number"
+        raise ValueError(msg)
+    return value
+
+
+def _names(value: Any) -> Any:
+    """Refuse what is neither a text nor a list of texts in one message, not in one per kind."""
+    parts = cast("list[Any]", value) if isinstance(value, list) else [value]
+    if not parts or not all(isinstance(part, str) for part in parts):
+        msg = "a name, a pattern of names, or a list of them"
         raise ValueError(msg)
     return value
 
@@ -27,6 +36,8 @@ Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), NO_T
 Count: TypeAlias = Annotated[int, Field(ge=1), NO_TEXT]
 Duration: TypeAlias = Annotated[float, Field(gt=0), NO_TEXT]
 """Seconds or milliseconds; `inf` means without end."""
+Names: TypeAlias = Annotated[str | list[str], BeforeValidator(_names)]
+"""A name, a pattern of names, or several of them."""
 LATER = "added later"
 """Marks, in an annotation, a field that came after digests were published: at its default it is
 left out of the digest, so that files which do not use it keep their worlds and their plans."""

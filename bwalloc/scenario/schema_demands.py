@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, TypeAlias, cast
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from bwalloc.scenario.fields import (
     LATER,
     NO_TEXT,
     Amount,
     Count,
+    Names,
     NonNegative,
     Positive,
     Section,
@@ -19,18 +20,6 @@ from bwalloc.scenario.fields import (
 from bwalloc.scenario.schema_requests import Season
 
 Overhead = Annotated[float, Field(ge=1, le=2), NO_TEXT]
-
-
-def _texts(value: Any) -> Any:
-    parts = cast("list[Any]", value) if isinstance(value, list) else [value]
-    if not parts or not all(isinstance(part, str) for part in parts):
-        msg = "a site, a pattern of sites, or a list of them"
-        raise ValueError(msg)
-    return parts if isinstance(value, list) else value
-
-
-Ends: TypeAlias = Annotated[str | list[str], BeforeValidator(_texts)]
-"""A site, a pattern of sites, or several of them."""
 
 
 class EndsSection(Section):
@@ -42,8 +31,8 @@ class EndsSection(Section):
     out.
     """
 
-    origin: Ends = Field(alias="from")
-    to: Ends
+    origin: Names = Field(alias="from")
+    to: Names
     exclude: list[str] = Field(default_factory=list)
     tenant: str = "default"
     residency: list[str] = Field(default_factory=list)

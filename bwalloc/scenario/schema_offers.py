@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from bwalloc.money import Tariff
-from bwalloc.scenario.fields import NO_TEXT, Duration, NonNegative, Positive, Section
+from bwalloc.scenario.fields import NO_TEXT, Duration, Names, NonNegative, Positive, Section
 
 Spread = Annotated[float, Field(ge=0, le=3, allow_inf_nan=False), NO_TEXT]
 Odds = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), NO_TEXT]
@@ -25,7 +25,7 @@ class OfferSection(Section):
     delay, its cap, and the five minutes between orders are our choice.
     """
 
-    spans: str | Annotated[list[str], Field(min_length=1)]
+    spans: Names
     provider: str = ""
     tiers_gbps: Annotated[list[NonNegative], Field(min_length=1)]
     usd_per_h: list[NonNegative] | None = None

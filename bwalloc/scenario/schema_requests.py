@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bwalloc.scenario.fields import NO_TEXT, Amount, NonNegative, Positive, Section
+from bwalloc.scenario.fields import NO_TEXT, Amount, Names, NonNegative, Positive, Section
 
 Burst = Literal["chat", "code", "poisson"]
 Season = Literal["flat", "m-large", "m-small", "mm-image", "office", "b2b", "consumer", "night"]
@@ -16,7 +16,7 @@ Deviation = Annotated[float, Field(ge=0, le=3, allow_inf_nan=False), NO_TEXT]
 class ServiceSection(Section):
     """One AI service per site that matches `sites`; its requests grow with the site's scale."""
 
-    sites: str | list[str]
+    sites: Names
     burst: Burst = "chat"
     season: Season = "flat"
     rate_rps: Amount

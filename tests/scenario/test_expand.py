@@ -38,7 +38,7 @@ def test_one_name_in_a_list_is_one_demand(tmp_path):
     ("ends", "says"),
     [
         ('["edge-1", "egde-2"]', r"kv_transfer-up\.from: got 'egde-2'.*Nearest: 'edge-2'"),
-        ("[]", r"kv_transfer-up\.from: got \[\], expected a site, a pattern of sites, or a list"),
+        ("[]", r"kv_transfer-up\.from: got \[\], expected a name, a pattern of names, or a list"),
         ("3", r"kv_transfer-up\.from: got 3"),
     ],
 )

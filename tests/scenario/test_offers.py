@@ -54,6 +54,11 @@ def test_the_smallest_tier_that_fits_is_the_largest_where_none_does(tmp_path):
     ("overrides", "text"),
     [
         ({"offers.carrier.spans": "brunch-1--hub"}, r"offers\.carrier\.spans: .*branch-1--hub"),
+        (
+            {"offers.carrier.spans": []},
+            r"carrier\.spans \(an override\): got \[\], expected a name,",
+        ),
+        ({"offers.carrier.spans": 4}, r"carrier\.spans \(an override\): got 4, expected a name,"),
         ({"offers.carrier.tiers_gbps": [2, 1]}, "tiers_gbps that rise"),
         ({"offers.carrier.usd_per_h": [1, 2, 3, 4]}, "either usd_per_h or usd_per_h_at_1_gbps"),
         ({"offers.carrier.first_tier_gbps": 3}, "first_tier_gbps that is among"),
