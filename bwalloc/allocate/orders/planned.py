@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from bwalloc.allocate.orders.rules import LOOK_BACK_S, NO_ORDER, load_of, order_every
+from bwalloc.allocate.orders.recent import RecentLoads, usual_gbps
+from bwalloc.allocate.orders.rules import NO_ORDER, load_of, order_every
 from bwalloc.allocate.orders.span_load import PATIENCE_S
 from bwalloc.allocate.orders.tier_plan import Terms, backwards
 from bwalloc.network.offers import in_intervals
-from bwalloc.observe import Recent
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -79,7 +79,7 @@ class HorizonTiers:
         return wanted
 
 
-class Ahead:
+class Ahead(RecentLoads):
     """Expected loads of the steps ahead: the recent mean, returning to the usual day.
 
     What may wait counts with the rate that keeps its deadlines, and once that has come with its
@@ -89,32 +89,20 @@ class Ahead:
     def __init__(self, context: Context, load: SpanLoad) -> None:
         """Read the horizon; steps are as long as orders are apart."""
         interval_s = context.network.interval_s
-        self.load, self.hourly = load, context.history.hourly_gbps
+        super().__init__(context)
+        self.load = load
         self.stride = order_every(context.network)
         self.step_s = self.stride * interval_s
         horizon_s = context.constant("order_h", HORIZON_H) * 3600.0
         self.steps = max(2, round(horizon_s / self.step_s))
         self.after_h = (np.arange(self.steps) + 0.5) * self.step_s / 3600.0
         self.keep = np.exp(-self.after_h / context.constant("tau_h", TAU_H))
-        self.length = max(1, round(LOOK_BACK_S / interval_s))
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the last intervals."""
-        self.recent: Recent | None = None
-
-    def push(self, readings: Readings) -> None:
-        """Take in an interval."""
-        if self.recent is None:
-            self.recent = Recent.nothing(self.length, *readings.offered_gbps.shape)
-        self.recent = self.recent.pushed(readings)
 
     def load_gbps(self, readings: Readings) -> np.ndarray:
         """Of each demand, (demands, steps, B)."""
         hour = np.asarray(readings.hour_of_week, np.float64)
         usual = usual_gbps(self.hourly, hour)
-        recent = usual if self.recent is None else self.recent.mean(usual)
-        steady = self.moved_on(hour, recent, usual)
+        steady = self.moved_on(hour, self.mean_gbps(usual), usual)
         due = self.load.due_gbps(readings)[:, None]
         mean = self.hourly.mean(0)[:, None, None]
         is_soon = (self.after_h * 3600.0 <= PATIENCE_S)[:, None]
@@ -192,14 +180,6 @@ def followed(
         ratio = (load[episode, steps].T + TINY_GBPS) / (forecast + TINY_GBPS)
         found.append(np.minimum(ratio, MOST_RATIO))
     return np.stack(found)
-
-
-def usual_gbps(hourly_gbps: np.ndarray, hour: np.ndarray) -> np.ndarray:
-    """The hourly record (24, demands) between the middles of its hours, (demands, *hour)."""
-    place = hour - 0.5
-    low, part = np.floor(place).astype(int), place - np.floor(place)
-    rows = np.moveaxis(hourly_gbps, 1, 0)
-    return rows[:, low % 24] * (1.0 - part) + rows[:, (low + 1) % 24] * part
 
 
 def _terms(offers: Offers, row: int, ahead: Ahead, lead: float) -> Terms:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from bwalloc.allocate.orders.recent import RecentLoads, usual_gbps
 from bwalloc.allocate.orders.span_load import SpanLoad
-from bwalloc.observe import Recent, Window
+from bwalloc.observe import Window
 
 if TYPE_CHECKING:
     from bwalloc.allocate.rule import Context, Rule
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from bwalloc.observe import Readings
 
 NO_ORDER = -1
-LOOK_BACK_S, LOOK_AHEAD_S = 900.0, 1200.0
-"""Mean that is carried forward, and how far."""
+LOOK_AHEAD_S = 1200.0
+"""How far the recent mean is carried forward."""
 
 
 class OrderLaw(Protocol):
@@ -207,44 +208,24 @@ class Lead:
         return readings.paid_left_s <= lead
 
 
-class Expected:
+class Expected(RecentLoads):
     """The load to expect when an order of now would land, and the rate that backlogs need.
 
     Ref: reference trials of orders: the recent mean, times how the usual day moves on.
     """
 
     def __init__(self, context: Context, load: SpanLoad) -> None:
-        """Keep the hourly record."""
-        self.load, self.hourly = load, context.history.hourly_gbps
-        self.length = max(1, round(LOOK_BACK_S / context.network.interval_s))
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the last intervals."""
-        self.recent: Recent | None = None
-
-    def push(self, readings: Readings) -> None:
-        """Take in an interval."""
-        if self.recent is None:
-            self.recent = Recent.nothing(self.length, *readings.offered_gbps.shape)
-        self.recent = self.recent.pushed(readings)
+        """Keep the loads of the spans."""
+        super().__init__(context)
+        self.load = load
 
     def load_gbps(self, readings: Readings) -> np.ndarray:
         """Expected load of each demand, what may wait by what it needs, (demands, B)."""
         hour = np.asarray(readings.hour_of_week)
-        usual = self._usual(hour)
-        ahead = (self._usual(hour + LOOK_AHEAD_S / 3600.0) + TINY) / (usual + TINY)
-        recent = usual if self.recent is None else self.recent.mean(usual)
-        steady = recent * np.clip(ahead, *RATIOS)
+        usual = usual_gbps(self.hourly, hour)
+        later = usual_gbps(self.hourly, hour + LOOK_AHEAD_S / 3600.0)
+        steady = self.mean_gbps(usual) * np.clip((later + TINY) / (usual + TINY), *RATIOS)
         return np.where(self.load.waits[:, None], self.load.due_gbps(readings), steady)
-
-    def _usual(self, hour: np.ndarray) -> np.ndarray:
-        """The hourly record between its hours, (demands, B)."""
-        place = hour - 0.5
-        low, part = np.floor(place).astype(int), place - np.floor(place)
-        return (self.hourly[low % 24] * (1 - part)[:, None]).T + (
-            self.hourly[(low + 1) % 24] * part[:, None]
-        ).T
 
 
 class TwoBar:

@@ -16,8 +16,8 @@ from bwalloc.allocate.orders.planned import (
     followed,
     mpc_tiers,
     scenario_tiers,
-    usual_gbps,
 )
+from bwalloc.allocate.orders.recent import usual_gbps
 from bwalloc.allocate.orders.rules import OrderingRule, load_of
 from bwalloc.allocate.orders.tier_plan import TierPlanner, backwards
 from bwalloc.allocate.policy.constants import CONSTANTS
