@@ -115,6 +115,7 @@ def plan(
     names = allocators or [scenario.rival, FORECAST, *agents_for(scenario.id)]
     names = list(dict.fromkeys([*names, CLAIRVOYANT]))
     _check_network(chosen)
+    check(chosen, names)  # those of the file too, before the work
     worth = value(chosen, jobs, progress)
     exponent = tasks.template_of(chosen).usual_file.money.volume_exponent
     shadow = by_span(scenario, worth.shadow)

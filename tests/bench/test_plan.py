@@ -103,6 +103,16 @@ def test_where_capacity_is_sold_nobody_orders_in_the_check(cache, tmp_path):
     assert price * hours == pytest.approx((bills["after"] - bills["before"]).sum(), rel=1e-6)
 
 
+def test_a_wrong_rival_in_the_file_is_named_before_the_work(tmp_path):
+    path = port_file(tmp_path)
+    path.write_text(path.read_text() + '[rival]\nallocator = "stochastic-pl"\n')
+    told: list[str] = []
+
+    with pytest.raises(UnknownNameError, match=r"'stochastic-pl'.*'stochastic-lp'"):
+        plan(str(path), episodes=1, progress=lambda what, *_: told.append(what))
+    assert not told
+
+
 def test_a_drawn_network_and_a_wrong_name_are_refused():
     with pytest.raises(BwallocError, match="draws a network for every episode"):
         plan("random-edge")
