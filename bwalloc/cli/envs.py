@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 from cyclopts import App, Parameter
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bwalloc.cli.exit_codes import BAD_INPUT
@@ -16,7 +18,8 @@ from bwalloc.network.diversity import Diversity, diversity_of
 from bwalloc.scenario import Scenario, Template, list_scenarios, load_template
 
 if TYPE_CHECKING:
-    from bwalloc.network import Demands
+    from bwalloc.network import Demands, Network
+    from bwalloc.network.offers import Offers
 
 COMMANDS = ("list", "show")
 WIDEST = 400
@@ -74,6 +77,8 @@ def show_one(name: str, *, envs: Path | None = None, markdown: bool = False) -> 
         )
     diversity = diversity_of(scenario.network)
     console.print(_links(scenario))
+    if scenario.network.offers is not None:
+        console.print(_offers(scenario.network, scenario.network.offers))
     console.print(_demands(scenario, diversity))
     console.print(_survival(scenario, diversity))
 
@@ -105,6 +110,30 @@ def _links(scenario: Scenario) -> Table:
             f"{network.links.delay_ms[row]:.1f}",
             "work_conserving" if owned else "policed",
         )
+    return table
+
+
+def _offers(network: Network, offers: Offers) -> Table:
+    """Spans that are sold, with their menus; brackets mark the tier that each begins with."""
+    title = "Offers (links above are as wide as the largest tier)"
+    table = Table(
+        "span",
+        "tiers, Gbit/s at USD/h (the first in brackets)",
+        "provider",
+        "delay s",
+        title=title,
+        box=None,
+    )
+    for row, span in enumerate(offers.span):
+        sold = np.flatnonzero(offers.is_sold[row])
+        tiers = [
+            f"{offers.tier_gbps[row, tier]:g} at {offers.usd_per_h[row, tier]:.2f}" for tier in sold
+        ]
+        tiers[offers.first[row]] = f"[{tiers[offers.first[row]]}]"
+        providers = dict.fromkeys(offers.provider[row][tier] for tier in sold)
+        delays = dict.fromkeys(f"{offers.delay_median_s[row, tier]:g}" for tier in sold)
+        cells = (network.spans.name[span], ", ".join(tiers))
+        table.add_row(*map(escape, cells), ", ".join(providers), ", ".join(delays))
     return table
 
 

@@ -86,3 +86,12 @@ def test_what_tenants_were_promised_is_shown_where_anybody_was(capsys, tmp_path)
     assert "Links fail in its episodes." in shown
     assert 0 == main(["envs", "show", "tiny-edge"])
     assert "floor Gbit/s" not in capsys.readouterr().out
+
+
+def test_offers_are_shown_with_their_menus_and_the_first_tier(capsys):
+    assert 0 == main(["envs", "show", "enterprise-naas"])
+    text = capsys.readouterr().out
+    assert "Offers (links above are as wide as the largest tier)" in text
+    (row,) = [line for line in text.splitlines() if line.strip().startswith("branch-1--dc ")]
+    assert "1 at " in row
+    assert "[2 at " in row
