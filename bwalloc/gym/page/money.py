@@ -12,6 +12,7 @@ from bwalloc.scenario.economics import economics_of
 
 if TYPE_CHECKING:
     from bwalloc.gym.page.subject import Subject
+    from bwalloc.network import Network
 
 
 def reward(subject: Subject) -> str:
@@ -43,10 +44,16 @@ def _here(subject: Subject) -> dict[str, str]:
         "expired": "see the classes",
         "late": "see the classes" if law.late_usd_per_gbit_s.any() else "off",
         "stall": f"{len(groups.name)} groups" if len(groups.name) else "no groups",
-        "bandwidth": f"{number(float(network.spans.usd_per_h.sum()))} USD/h, whatever is done",
+        "bandwidth": f"{number(float(network.spans.usd_per_h.sum()))} USD/h, {_whose(network)}",
         "egress": f"up to {number(float(egress.max()))} USD/Gbit" if egress.any() else "no fees",
         "churn": f"$\\chi$ = {number(law.churn_usd_per_gbps)}" if law.churn_usd_per_gbps else "off",
     }
+
+
+def _whose(network: Network) -> str:
+    if network.offers is None:
+        return "whatever is done"
+    return "at the tiers that spans begin with; orders change it"
 
 
 def _symbols() -> str:
