@@ -21,8 +21,8 @@ def offers(subject: Subject) -> str:
     sections, menus = subject.network_file.offers, subject.scenario.network.offers
     if menus is None:
         return ""
-    about = f"{len(menus.span)} spans are sold by the tier; the table above shows the Gbit/s of the "
-    about += "largest and the USD/h of that with which they begin. "
+    about = f"{len(menus.span)} spans are sold by the tier; the table above shows the Gbit/s of "
+    about += "the largest and the USD/h of that with which they begin. "
     about += f"They begin with {range_of(menus.tier_gbps[range(len(menus.span)), menus.first])} "
     about += "Gbit/s. How orders work: [](../model.md)."
     return f"{about}\n\n{table(HEADER, [_row(*each) for each in sections.items()])}"
