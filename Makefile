@@ -60,9 +60,10 @@ wheel: $(READY)
 bench: $(READY)  ## measure again what benchmarks/results holds (minutes), and rewrite the tables
 	$(BIN)/bwalloc bench env --section all $(if $(MOBILE_PYTHON),--mobile-python $(MOBILE_PYTHON)) --json benchmarks/results/env-speed.json
 	$(BIN)/python benchmarks/plot_env_speed.py
-	$(BIN)/bwalloc compare tiny-edge --json benchmarks/results/compare-tiny-edge.json
+	for name in tiny-edge geo-training enterprise-naas national-mixed random-edge; do \
+	    $(BIN)/bwalloc bench env $$name --seconds 1 --json benchmarks/results/env-speed-$$name.json && \
+	    $(BIN)/bwalloc compare $$name --json benchmarks/results/compare-$$name.json || exit 1; done
 	$(BIN)/bwalloc compare metro-inference --episodes 40 --json benchmarks/results/compare-metro-inference.json
-	$(BIN)/bwalloc compare random-edge --json benchmarks/results/compare-random-edge.json
 	$(BIN)/bwalloc verify metro-inference --json benchmarks/results/verify-metro-inference.json
 	$(BIN)/python benchmarks/tables.py
 	$(BIN)/bwalloc bench decide --json benchmarks/results/decide.json
