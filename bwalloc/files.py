@@ -1,12 +1,15 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and settings that are read with suspicion."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import tomllib
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bwalloc.errors import BwallocError
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -26,3 +29,28 @@ def write_atomically(path: Path, data: bytes) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def read_toml(path: Path, most_bytes: int, what: str, error: type[BwallocError]) -> dict[str, Any]:
+    """The tables of a TOML file that people write by hand.
+
+    Args:
+        path: the file.
+        most_bytes: what is larger is not read.
+        what: what should have been named, for the message, as in "a TOML file of limits".
+        error: raised where it cannot be read or is no TOML; names the file.
+    """
+    try:
+        with path.open("rb") as opened:
+            data = opened.read(most_bytes + 1)
+    except OSError as reason:
+        msg = f"{path}: cannot be read ({reason.strerror}); name {what}."
+        raise error(msg) from None
+    if len(data) > most_bytes:
+        msg = f"{path}: is larger than {most_bytes} bytes; refused."
+        raise error(msg)
+    try:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as reason:
+        msg = f"{path}: is no TOML ({reason})."
+        raise error(msg) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -10,6 +9,7 @@ from pydantic import Field
 
 from bwalloc.allocate.limits import Limits
 from bwalloc.errors import LimitsError, ScenarioError
+from bwalloc.files import read_toml
 from bwalloc.scenario.fields import NO_TEXT, NonNegative, Section
 from bwalloc.scenario.validate import validate
 
@@ -50,20 +50,7 @@ def read_limits(path: Path | str) -> Limits:
             the file and the key.
     """
     file = Path(path)
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(MOST_BYTES + 1)
-    except OSError as error:
-        msg = f"{file}: cannot be read ({error.strerror}); name a TOML file of limits."
-        raise LimitsError(msg) from None
-    if len(data) > MOST_BYTES:
-        msg = f"{file}: is larger than {MOST_BYTES} bytes; refused."
-        raise LimitsError(msg)
-    try:
-        raw = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        msg = f"{file}: is no TOML ({error})."
-        raise LimitsError(msg) from None
+    raw = read_toml(file, MOST_BYTES, "a TOML file of limits", LimitsError)
     try:
         read = validate(LimitsFile, raw, str(file))
         given = read.model_dump(exclude_none=True, exclude={"version", "source"})

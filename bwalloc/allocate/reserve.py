@@ -9,13 +9,13 @@ import numpy as np
 
 from bwalloc.allocate.floors import FloorPlan
 from bwalloc.arrays import Array, like, namespace
+from bwalloc.network.remembered import Remembered
 
 if TYPE_CHECKING:
     from bwalloc.network import Network
 
 KEPT = 256
 """Capacities whose reserve is remembered: failures leave few."""
-NETWORKS = 8
 
 
 class Reserve:
@@ -65,17 +65,9 @@ def _columns(capacity_gbps: Array) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(capacity_gbps).T, np.float32)
 
 
-_RESERVES: list[tuple[Network, Reserve]] = []
+_RESERVES = Remembered(Reserve)
 
 
 def reserve_of(network: Network) -> Reserve | None:
     """The reserve of a network, None where it has no floors; the last few networks are known."""
-    if not np.any(network.demands.floor_gbps):
-        return None
-    for known, reserve in _RESERVES:
-        if known is network:
-            return reserve
-    made = Reserve(network)
-    _RESERVES.append((network, made))
-    del _RESERVES[:-NETWORKS]
-    return made
+    return _RESERVES(network) if np.any(network.demands.floor_gbps) else None

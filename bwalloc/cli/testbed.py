@@ -109,10 +109,10 @@ def _publish(found: dict[str, Any], json_file: Path | None, report: Path | None)
         write_json(json_file, found)
         print(f"results: {json_file}")
     if report:
-        from bwalloc.bench.testbed.page import write_page
+        from bwalloc.bench.testbed.page import write_testbed
 
         with writing(report):
-            write_page(report, found)
+            write_testbed(report, found)
         print(f"report: {report}")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.network.paths import Filters
+from bwalloc.network.remembered import Remembered
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -22,8 +23,6 @@ outer header 20, ESP 8, initialisation vector 8, trailer and padding 4, check va
 in tunnel mode with AES-GCM, RFC 4106)."""
 PACKET_BYTES = 1500
 """Of a full packet, before encryption."""
-NETWORKS = 8
-_KNOWN: list[tuple[Network, np.ndarray]] = []
 
 
 def private_tunnels(network: Network) -> Bool[np.ndarray, "demands tunnels"]:
@@ -31,13 +30,7 @@ def private_tunnels(network: Network) -> Bool[np.ndarray, "demands tunnels"]:
 
     Routing makes no others: this looks at what a decision would use, whoever built the network.
     """
-    for known, mask in _KNOWN:
-        if known is network:
-            return mask
-    mask = _checked(network)
-    _KNOWN.append((network, mask))
-    del _KNOWN[:-NETWORKS]
-    return mask
+    return _MASKS(network)
 
 
 def _checked(network: Network) -> np.ndarray:
@@ -49,6 +42,9 @@ def _checked(network: Network) -> np.ndarray:
         for tunnel in np.flatnonzero(mask[row]):
             mask[row, tunnel] = _keeps(network, filters, network.tunnels.hops[row, tunnel])
     return mask
+
+
+_MASKS = Remembered(_checked)
 
 
 def _keeps(network: Network, filters: Filters, hops: np.ndarray) -> bool:

@@ -144,3 +144,13 @@ def test_real_traces_change_the_money_of_every_policed_allocator():
     assert outcome["code"][0] > 5 * outcome["conv"][0]
     for name, money in outcome["code"][1].items():
         assert money != pytest.approx(outcome["conv"][1][name], rel=1e-3), name
+
+
+def test_the_time_of_every_allocator_and_of_the_plans_is_taken():
+    result = compare(
+        "tiny-edge", allocators=["max-min", "clairvoyant"], episodes=1, overrides=SHORT
+    )
+    parts = ("static-peak", "max-min", "clairvoyant", "bound")
+    assert set(parts) <= set(result.spent_s)
+    assert min(result.spent_s[name] for name in parts) > 0
+    assert sum(result.spent_s.values()) <= result.whole_s

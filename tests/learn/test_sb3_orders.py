@@ -9,6 +9,7 @@ pytest.importorskip("stable_baselines3", reason="it comes with bwalloc[learn]")
 
 import numpy as np  # noqa: E402
 from ordering import port_file  # noqa: E402
+from small_runs import BOTH, SMALL  # noqa: E402
 
 from bwalloc.allocate.policy.learned import Learned, Policy  # noqa: E402
 from bwalloc.gym import CloudEdgeVectorEnv  # noqa: E402
@@ -19,28 +20,11 @@ from bwalloc.observe import usual_day  # noqa: E402
 from bwalloc.scenario import Sizes, draw_world, load_scenario  # noqa: E402
 from bwalloc.sim import Episodes, Simulator  # noqa: E402
 
-SMALL = {
-    "ppo": {"n_envs": 4, "n_steps": 8, "batch_size": 16, "critic_first": 0},
-    "sac": {
-        "n_envs": 4, "batch_size": 16, "buffer_size": 512, "learning_starts": 32,
-        "gradient_steps": 1, "critic_first": 0,
-    },
-}  # fmt: skip
-BOTH = pytest.mark.parametrize("algorithm", ["ppo", "sac"])
-
 
 @pytest.fixture(scope="module")
 def scenario(tmp_path_factory):
     path = port_file(tmp_path_factory.mktemp("ports"))
     return load_scenario(path, {"time.intervals": 60})
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def trainer_of(scenario, algorithm):

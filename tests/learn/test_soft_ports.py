@@ -30,14 +30,6 @@ WAIT = 3
 SEED = 2_000_000
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def certain(scenario, seed):
     """A world in which every order lands after `WAIT` intervals."""
     world = draw_world(scenario, "train", seed)

@@ -208,7 +208,7 @@ class Lead:
         return readings.paid_left_s <= lead
 
 
-class Expected(RecentLoads):
+class ExpectedLoad(RecentLoads):
     """The load to expect when an order of now would land, and the rate that backlogs need.
 
     Ref: reference trials of orders: the recent mean, times how the usual day moves on.
@@ -240,7 +240,7 @@ class TwoBar:
         """Read the bars."""
         self.load = load_of(context)
         self.lead = Lead(context, self.load)
-        self.expected = Expected(context, self.load)
+        self.expected = ExpectedLoad(context, self.load)
         self.renewal = 2.0 ** context.constant("renewal", -0.2)
         self.bar = 2.0 ** context.constant("bar", -1.0)
 
@@ -280,7 +280,7 @@ class Newsvendor:
     def __init__(self, context: Context) -> None:
         """Read spread and horizon."""
         self.load = load_of(context)
-        self.expected = Expected(context, self.load)
+        self.expected = ExpectedLoad(context, self.load)
         self.worth = context.constant("worth", 1.0)
         self.horizon_h = context.constant("horizon_h", 1.0)
         sigma = context.constant("sigma", 0.4)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bwalloc.allocate.plan.horizon import SHRINK, units_of
+from bwalloc.arrays import Incidence
 from bwalloc.money import GroupLaw
 from bwalloc.scenario.outages import known_gbps
 
@@ -42,11 +43,9 @@ def rest_of(
         rates_gbps: of every interval, (flat tunnels, intervals).
     """
     network = scenario.network
-    flat = np.repeat(kept, network.n_tunnels)
-    load = np.zeros((network.n_links + 1, scenario.timing.intervals))
-    for hop in range(network.flat_hops.shape[1]):
-        np.add.at(load, network.flat_hops[flat, hop], rates_gbps[flat])
-    left = np.maximum(known_gbps(world).T * SHRINK - load[:-1], 0.0).T
+    held = np.where(np.repeat(kept, network.n_tunnels)[:, None], rates_gbps, 0.0)
+    load = Incidence(network.flat_hops, network.n_links).total(held)
+    left = np.maximum(known_gbps(world).T * SHRINK - load, 0.0).T
     arrivals = np.where(kept, np.float32(0.0), world.arrivals_gbit)
     jobs = world.jobs_gbit
     jobs = None if jobs is None else np.where(kept[:, None], np.float32(0.0), jobs)

@@ -10,8 +10,7 @@ from bwalloc.bench.report.document import report_from_document
 from bwalloc.bench.report.plan_bars import check_chart, worth_chart
 from bwalloc.bench.report.plan_words import WORDS, plan_headline
 from bwalloc.bench.report.words import allocators_explained
-from bwalloc.bench.report.write import shown, templates
-from bwalloc.files import write_atomically
+from bwalloc.bench.report.write import shown, templates, write_page
 from bwalloc.money import TERMS
 
 MOST_ROWS = 60
@@ -19,21 +18,8 @@ MOST_ROWS = 60
 
 
 def write_plan(path: Path | str, plan: Mapping[str, Any]) -> Path:
-    """Write the page; whatever fails, a file that was there before stays as it was.
-
-    Args:
-        path: where; missing folders are made.
-        plan: the document of `plan --json`.
-
-    Returns:
-        The path.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    path = Path(path)
-    write_atomically(path, render_plan(plan).encode())
-    return path
+    """Write the page of the document of `plan --json`, as `write_report` does."""
+    return write_page(path, render_plan(plan))
 
 
 def render_plan(plan: Mapping[str, Any]) -> str:

@@ -33,8 +33,13 @@ def write_report(path: Path | str, report: Report) -> Path:
     Raises:
         OSError: the file cannot be written.
     """
+    return write_page(path, render_report(report))
+
+
+def write_page(path: Path | str, text: str) -> Path:
+    """Write any page as `write_report` does; returns the path."""
     path = Path(path)
-    write_atomically(path, render_report(report).encode())
+    write_atomically(path, text.encode())
     return path
 
 

@@ -6,26 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bwalloc.bench.report.write import templates
-from bwalloc.files import write_atomically
+from bwalloc.bench.report.write import templates, write_page
 
 
-def write_page(path: Path | str, found: Mapping[str, Any]) -> Path:
-    """Write the page; whatever fails, a file that was there before stays as it was.
-
-    Args:
-        path: where; missing folders are made.
-        found: the document of `testbed --json`.
-
-    Returns:
-        The path.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    path = Path(path)
-    write_atomically(path, render_page(found).encode())
-    return path
+def write_testbed(path: Path | str, found: Mapping[str, Any]) -> Path:
+    """Write the page of the document of `testbed --json`, as `write_report` does."""
+    return write_page(path, render_page(found))
 
 
 def render_page(found: Mapping[str, Any]) -> str:

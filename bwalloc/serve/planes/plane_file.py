@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, model_validator
 
 from bwalloc.errors import PlaneError, ScenarioError
+from bwalloc.files import read_toml
 from bwalloc.scenario.fields import NO_TEXT, Count, Positive, Section
 from bwalloc.scenario.validate import validate
 
@@ -127,18 +127,8 @@ def read_plane_file(path: Path | str) -> PlaneFile:
             the file and the key.
     """
     file = Path(path)
+    data = read_toml(file, MOST_BYTES, "a TOML file that describes a plane", PlaneError)
     try:
-        with file.open("rb") as opened:
-            data = opened.read(MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
-            msg = f"{file}: is larger than {MOST_BYTES} bytes; refused."
-            raise PlaneError(msg)
-        return validate(PlaneFile, tomllib.loads(data.decode()), str(file))
-    except OSError as error:
-        msg = f"{file}: cannot be read ({error.strerror}); name a TOML file that describes a plane."
-        raise PlaneError(msg) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        msg = f"{file}: is no TOML ({error})."
-        raise PlaneError(msg) from None
+        return validate(PlaneFile, data, str(file))
     except ScenarioError as error:
         raise PlaneError(str(error)) from None

@@ -9,6 +9,7 @@ import pytest
 from builders import random_world, star
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from playing import RandomRule
 
 from bwalloc.allocate import CLASSICAL, make_rule
 from bwalloc.allocate.plan.bound import bound_usd_per_h
@@ -16,30 +17,6 @@ from bwalloc.allocate.plan.clairvoyant import ClairvoyantRule, plan_episode
 from bwalloc.observe import measured
 from bwalloc.scenario import build_slots, draw_world, load_scenario
 from bwalloc.sim.play import play
-
-
-class RandomRule:
-    """Rates drawn anew every interval, scaled to fit."""
-
-    def __init__(self, network, seed):
-        self.network, self.rng = network, np.random.default_rng(seed)
-
-    def reset(self, batch):
-        """Nothing to forget."""
-
-    def decide(self, readings):
-        """Random rates, the whole divided by its worst overload."""
-        shape = (*self.network.tunnels.exists.shape, readings.offered_gbps.shape[1])
-        rates = self.rng.gamma(0.3, 1.0, shape) * self.network.tunnels.exists[:, :, None]
-        load = np.zeros((self.network.n_links + 1, shape[2]))
-        flat = rates.reshape(-1, shape[2])
-        np.add.at(
-            load,
-            self.network.flat_hops.ravel(),
-            np.repeat(flat, self.network.flat_hops.shape[1], 0),
-        )
-        over = (load[:-1] / np.maximum(readings.capacity_gbps, 1e-9)).max(0)
-        return (rates / np.maximum(over, 1.0) * (1 - 1e-6)).astype(np.float32)
 
 
 def money(scenario, rule, worlds):

@@ -7,6 +7,7 @@ import pytest
 from builders import failing, outage, random_world, star
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from playing import RandomRule
 
 from bwalloc.allocate import CLASSICAL, make_rule
 from bwalloc.allocate.plan.bound import bound_usd_per_h
@@ -25,29 +26,6 @@ EVENTS = st.lists(
 )
 
 
-class Greedy:
-    """Everything it is told of to random demands: what fails is lost in full."""
-
-    def __init__(self, network, seed):
-        self.network, self.rng = network, np.random.default_rng(seed)
-
-    def reset(self, batch):
-        """Nothing to forget."""
-
-    def decide(self, readings):
-        """Random rates, the whole divided by its worst overload."""
-        shape = (*self.network.tunnels.exists.shape, readings.offered_gbps.shape[1])
-        rates = self.rng.gamma(0.3, 1.0, shape)
-        load = np.zeros((self.network.n_links + 1, shape[2]))
-        hops = self.network.flat_hops
-        np.add.at(load, hops.ravel(), np.repeat(rates.reshape(len(hops), -1), hops.shape[1], 0))
-        blocked = np.append(readings.capacity_gbps <= 0, [[False] * shape[2]], 0)[hops].any(1)
-        rates = np.where(blocked.reshape(shape), 0.0, rates)
-        over = load[:-1] / np.maximum(readings.capacity_gbps, 1e-9)
-        worst = np.where(readings.capacity_gbps > 0, over, 0.0).max(0)
-        return (rates / np.maximum(worst, 1e-9) * (1 - 1e-6)).astype(np.float32)
-
-
 def money(scenario, rule, worlds):
     """USD per hour of each episode."""
     books = play(scenario, rule, worlds)
@@ -64,7 +42,7 @@ def test_nobody_exceeds_the_bound_while_links_fail(seed, mean, policed, spans):
     plan = plan_episode(scenario, world)
     history = measured([world], scenario.timing.interval_s)
     rules = {name: make_rule(name, scenario.network, history, {}) for name in CLASSICAL}
-    rules |= {"greedy": Greedy(scenario.network, seed), "clairvoyant": ClairvoyantRule([plan])}
+    rules |= {"greedy": RandomRule(scenario.network, seed), "clairvoyant": ClairvoyantRule([plan])}
     for name, rule in rules.items():
         assert money(scenario, rule, [world])[0] <= plan.bound_usd_per_h, name
 

@@ -10,6 +10,7 @@ from builders import failing, outage, random_world, star
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ordering import ports
+from playing import RandomRule
 from training_env import TEXT, training_scenario
 
 from bwalloc.allocate import CLASSICAL, ORDERING, make_rule
@@ -21,29 +22,6 @@ from bwalloc.scenario import draw_world
 from bwalloc.sim.play import play
 
 USD_PER_S = 512 * 2.5 / 3600
-
-
-class RandomRule:
-    """Rates drawn anew every interval, scaled to what telemetry allows."""
-
-    def __init__(self, network, seed):
-        self.network, self.rng = network, np.random.default_rng(seed)
-
-    def reset(self, batch):
-        """Nothing to forget."""
-
-    def decide(self, readings):
-        """Random rates, the whole divided by its worst overload."""
-        hops = self.network.flat_hops
-        shape = (*self.network.tunnels.exists.shape, readings.offered_gbps.shape[1])
-        rates = self.rng.gamma(0.3, 1.0, shape) * self.network.tunnels.exists[:, :, None]
-        blocked = np.append(readings.capacity_gbps <= 0, [[False] * shape[2]], 0)[hops].any(1)
-        rates = np.where(blocked.reshape(shape), 0.0, rates)
-        load = np.zeros((self.network.n_links + 1, shape[2]))
-        np.add.at(load, hops.ravel(), np.repeat(rates.reshape(len(hops), -1), hops.shape[1], 0))
-        over = load[:-1] / np.maximum(readings.capacity_gbps, 1e-9)
-        worst = np.where(readings.capacity_gbps > 0, over, 0.0).max(0)
-        return (rates / np.maximum(worst, 1e-9) * (1 - 1e-6)).astype(np.float32)
 
 
 def money(scenario, rule, world):
