@@ -58,3 +58,14 @@ def test_it_earns_more_than_the_plan_in_cells_and_keeps_every_limit(episode, mon
     )
     assert 0 == with_it.violations
     assert with_it.net_usd[0] > without.net_usd[0] + 0.5
+
+
+def test_what_a_solver_rounds_below_nothing_is_nothing(episode):
+    """HiGHS answers -1e-16 for 0; a negative rate would be a violation."""
+    scenario, _ = episode
+    network, timing = scenario.network, scenario.timing
+    shape = (*network.tunnels.exists.shape, timing.intervals * timing.substeps)
+    carried = np.random.default_rng(0).uniform(0, 1, shape) * network.tunnels.exists[:, :, None]
+    meters = np.full((len(network.pools().link), timing.intervals), 2.0)
+    carried[::3], meters[::2] = -1e-9, -1e-9
+    assert plan_rates._guarantees(scenario, carried, meters).min() >= 0.0
