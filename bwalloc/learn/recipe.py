@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from bwalloc.scenario import Scenario
 
-Algorithm: TypeAlias = Literal["apg", "ppo", "sac"]
-ALGORITHMS: tuple[Algorithm, ...] = ("apg", "ppo", "sac")
+Algorithm: TypeAlias = Literal["apg", "ppo", "sac", "bc"]
+ALGORITHMS: tuple[Algorithm, ...] = ("apg", "ppo", "sac", "bc")
 Flag: TypeAlias = bool
 
 
@@ -35,7 +35,7 @@ class NetworkSection(Section):
     history: Flag = True
 
     def architecture(self, *, spans: bool) -> Architecture:
-        """The record the network is built from; `spans` where capacity can be ordered."""
+        """The record the network is built from; `spans` where everything is seen."""
         return Architecture(self.hidden, self.rounds, self.history, spans)
 
 
@@ -122,6 +122,32 @@ class SacSection(Section):
     critic_first: Annotated[int, Field(ge=0), NO_TEXT] = 30
 
 
+class BcSection(Section):
+    """Behaviour cloning: see `bwalloc.learn.cloning`.
+
+    Attributes:
+        teacher: whose actions are learned, `clairvoyant` or a classical allocator.
+        dataset: a Minari dataset to learn from, and no teacher is asked: its id, or a folder that
+            `bwalloc record` wrote.
+        episodes: training episodes that the teacher plays, or the most that are read.
+        batch_size: pairs of features and action in an update.
+        learning_rate: of AdamW; falls along a cosine to `final_share` of it.
+        weight_decay: of AdamW.
+        clip_norm: largest norm of a gradient.
+        hide_orders: where capacity is sold, hide what tells the tier that is held or on its way.
+    """
+
+    teacher: str = "clairvoyant"
+    dataset: str = ""
+    episodes: Count = 32
+    batch_size: Count = 64
+    learning_rate: Positive = 1e-3
+    final_share: Share = 0.1
+    weight_decay: NonNegative = 0.0
+    clip_norm: Positive = 1.0
+    hide_orders: Flag = True
+
+
 class VarietySection(ShiftSection):
     """What some training episodes differ in from those of the environment.
 
@@ -155,11 +181,12 @@ class Recipe(Section):
     apg: ApgSection = ApgSection()
     ppo: PpoSection = PpoSection()
     sac: SacSection = SacSection()
+    bc: BcSection = BcSection()
     variety: list[VarietySection] = Field(default_factory=list)
 
     def architecture(self, scenario: Scenario) -> Architecture:
-        """The policy network for an environment: it sees spans where some are sold."""
-        return self.network.architecture(spans=scenario.sizes.spans > 0)
+        """The policy network for an environment: it sees what policies see there."""
+        return self.network.architecture(spans=scenario.sizes.sees_everything)
 
     def varied(self, scenario: Scenario) -> Scenario:
         """The scenario whose training episodes have the variety of the recipe."""
