@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +20,10 @@ from bwalloc.scenario.provision import provisioned
 from bwalloc.scenario.scenario import SPLITS, Sizes
 
 if TYPE_CHECKING:
+    from bwalloc.scenario.generate_network import Places
     from bwalloc.scenario.schema import EnvFile
     from bwalloc.scenario.schema_demands import DemandSection
+    from bwalloc.scenario.schema_network import SpanSection
     from bwalloc.scenario.schema_random import RandomSection
 
 NETWORK = 0x6E6574
@@ -37,6 +41,15 @@ PARTS = (
     "failures",
 )
 """Random parts of a network, each with a child of its own; new ones go to the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Sites and spans of one network, and the range of the headroom of each span."""
+
+    places: Places
+    spans: dict[str, SpanSection]
+    headroom: dict[str, tuple[float, float]]
 
 
 def generate(
@@ -63,12 +76,36 @@ def generate(
     if seed < 0 or seed != int(seed):
         msg = f"seed: got {seed}, expected a whole number of at least 0."
         raise ScenarioError(msg)
-    sequence = np.random.SeedSequence([NETWORK, SPLITS.index(split), entropy, int(seed)])
-    children = sequence.spawn(len(PARTS))
-    rng = {part: np.random.default_rng(child) for part, child in zip(PARTS, children, strict=True)}
+    rng = parts([NETWORK, SPLITS.index(split), entropy, int(seed)])
     places = draw_sites(law, rng["sites"])
     spans, headroom = draw_spans(law, places, rng["spans"])
-    network = env.network.model_copy(update={"sites": places.sections, "spans": spans})
+    return filled(env, law, Built(places, spans, headroom), path, rng)
+
+
+def parts(entropy: Sequence[int]) -> dict[str, np.random.Generator]:
+    """A generator for each random part of a network."""
+    children = np.random.SeedSequence(entropy).spawn(len(PARTS))
+    return {part: np.random.default_rng(child) for part, child in zip(PARTS, children, strict=True)}
+
+
+def filled(
+    env: EnvFile,
+    law: RandomSection,
+    built: Built,
+    path: Path,
+    rng: Mapping[str, np.random.Generator],
+) -> EnvFile:
+    """The file with sites and spans as they are built, and all else drawn: who uses them, how much.
+
+    Args:
+        env: the checked file.
+        law: its `[random]`.
+        built: sites and spans; capacities do not matter yet.
+        path: where the file lies.
+        rng: of `parts`; uses all but `sites` and `spans`.
+    """
+    places = built.places
+    network = env.network.model_copy(update={"sites": places.sections, "spans": built.spans})
     jobs = draw_jobs(law, places, rng["groups"])
     demands = draw_demands(env, law, places, rng["demands"], jobs)
     drawn = env.model_copy(
@@ -81,8 +118,8 @@ def generate(
             "failures": draw_failures(env, law, rng["failures"]),
         }
     )
-    built = provisioned(drawn, path, headroom, rng["capacities"])
-    return built.model_copy(update={"offers": draw_offers(built, law, rng["offers"])})
+    wide = provisioned(drawn, path, built.headroom, rng["capacities"])
+    return wide.model_copy(update={"offers": draw_offers(wide, law, rng["offers"])})
 
 
 def check_law(env: EnvFile, law: RandomSection, where: str) -> None:

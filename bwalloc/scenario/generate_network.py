@@ -43,8 +43,7 @@ def draw_sites(law: RandomSection, rng: np.random.Generator) -> Places:
     far = np.array([[log_uniform(rng, law.cloud_km)] for _ in range(count["cloud"])])
     clouds = far * _directions(rng, count["cloud"])
     offset = float(rng.integers(law.utc_offset_h[0], law.utc_offset_h[1] + 1))
-    scale = np.exp(law.scale_sd * rng.standard_normal(count["edge"]))
-    scale = np.round(scale / scale.mean(), 3).clip(1e-3)
+    scale = draw_scales(law, rng, count["edge"])
     sections: dict[str, SiteSection] = {}
     placed: list[tuple[SiteKind, np.ndarray]] = [("hub", hubs), ("cloud", clouds), ("edge", edges)]
     for kind, points in placed:
@@ -78,16 +77,39 @@ def draw_spans(
     spans: dict[str, SpanSection] = {}
     headroom: dict[str, tuple[float, float]] = {}
     for one, other, role in pairs:
-        km = float(np.hypot(*(at[one] - at[other]))) * log_uniform(rng, law.detour)
         name = f"{one}--{other}"
-        spans[name] = SpanSection(
-            ends=(one, other),
-            group=_group(role, rng),
-            capacity_gbps=1.0,
-            delay_ms=round(km * law.delay_us_per_km / 1000.0, 3),
-        )
+        km = float(np.hypot(*(at[one] - at[other])))
+        spans[name] = draw_span(law, role, (one, other), km, rng)
         headroom[name] = role.headroom
     return spans, headroom
+
+
+def draw_scales(law: RandomSection, rng: np.random.Generator, count: int) -> np.ndarray:
+    """Sizes (count,) of edge sites, lognormal, their mean 1."""
+    scale = np.exp(law.scale_sd * rng.standard_normal(count))
+    return np.round(scale / scale.mean(), 3).clip(1e-3)
+
+
+def draw_span(
+    law: RandomSection,
+    role: SpansSection,
+    ends: tuple[str, str],
+    straight_km: float,
+    rng: np.random.Generator,
+) -> SpanSection:
+    """A span of 1 Gbit/s whose fibre is longer than the straight line between its ends."""
+    km = straight_km * log_uniform(rng, law.detour)
+    return SpanSection(
+        ends=ends,
+        group=_group(role, rng),
+        capacity_gbps=1.0,
+        delay_ms=delay_ms(law, km),
+    )
+
+
+def delay_ms(law: RandomSection, km: float) -> float:
+    """Delay of light in so much fibre."""
+    return round(km * law.delay_us_per_km / 1000.0, 3)
 
 
 def most_links(law: RandomSection) -> int:
