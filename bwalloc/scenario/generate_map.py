@@ -17,7 +17,7 @@ from bwalloc.network.readers.graph import FIBRE_MS_PER_KM, from_networkx
 from bwalloc.scenario.schema_network import SiteKind
 
 if TYPE_CHECKING:
-    from bwalloc.network.build import SiteRow
+    from bwalloc.network.build import SiteRow, SpanRow
     from bwalloc.network.readers.graph import Graph
 
 FIBRE_KM = ("km", "length_km")
@@ -81,13 +81,13 @@ def read_map(graph: Graph, name: str, delay_us_per_km: float) -> Map:
     bare = nx.Graph()
     bare.add_nodes_from(graph.nodes(data=True))
     bare.add_edges_from((a, b) for a, b in graph.edges() if a != b)
-    sites, spans = rows_of(from_networkx(bare, name=name, default_capacity_gbps=1.0))
+    _check_connected(bare, name)
+    sites, spans = _rows(bare, name)
     about = [data for _, data in bare.nodes(data=True)]
     has_kinds = any("kind" in data for data in about)
     nodes = [_node(row, data, has_kinds, name) for row, data in zip(sites, about, strict=True)]
     called = dict(zip((row.name for row in sites), _distinct(nodes), strict=True))
     places = {row.name: math.isfinite(row.x) and math.isfinite(row.y) for row in sites}
-    _check_connected(bare, dict(zip(bare, called, strict=True)), name)
     ways: list[Way] = []
     for (a, b), row in zip(bare.edges(), spans, strict=True):
         straight = row.delay_ms / FIBRE_MS_PER_KM if all(places[end] for end in row.ends) else None
@@ -96,11 +96,6 @@ def read_map(graph: Graph, name: str, delay_us_per_km: float) -> Map:
         one, other = (called[end] for end in row.ends)
         ways.append(Way((one.name, other.name), km, is_straight))
     return Map(tuple(called.values()), tuple(ways), has_kinds)
-
-
-def site_name(kind: SiteKind, name: str) -> str:
-    """The name of a site, which the patterns of a law find: its kind comes first."""
-    return name if name.startswith(f"{kind}-") else f"{kind}-{name}"
 
 
 def _node(row: SiteRow, data: Mapping[str, Any], has_kinds: bool, where: str) -> Node:
@@ -115,8 +110,9 @@ def _node(row: SiteRow, data: Mapping[str, Any], has_kinds: bool, where: str) ->
             msg += f"{most:g}. Leave places out that are none, and give every edge delay_ms or km."
             raise TopologyError(msg)
     slug = _slug(row.name)
+    is_bare = has_kinds and not slug.startswith(f"{kind}-")
     return Node(
-        name=site_name(kind, slug) if has_kinds else slug,
+        name=f"{kind}-{slug}" if is_bare else slug,  # patterns of laws begin with the kind
         kind=kind,
         region=row.region,
         utc_offset_h=row.utc_offset_h,
@@ -144,15 +140,26 @@ def _distinct(nodes: Iterable[Node]) -> list[Node]:
     return list(found.values())
 
 
-def _check_connected(graph: Graph, called: Mapping[Any, str], where: str) -> None:
+def _rows(graph: Graph, where: str) -> tuple[list[SiteRow], list[SpanRow]]:
+    try:
+        return rows_of(from_networkx(graph, name=where, default_capacity_gbps=1.0))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, TopologyError):
+            raise
+        msg = f"{where}: pos or utc_offset_h of a node is no number ({error})."
+        raise TopologyError(msg) from None
+
+
+def _check_connected(graph: Graph, where: str) -> None:
     if len(graph) < 2:
-        msg = f"{where}: the graph has {len(graph)} nodes, expected two or more."
+        msg = f"{where}: the graph has too few nodes ({len(graph)}), expected two or more."
         raise TopologyError(msg)
-    first, *others = [
-        sorted(called[node] for node in part) for part in nx.connected_components(graph)
-    ]
+    first, *others = (
+        min(str(graph.nodes[node].get("name", node)) for node in part)
+        for part in nx.connected_components(graph)
+    )
     if others:
-        msg = f"{where}: the graph falls apart: no way leads from '{first[0]}' to '{others[0][0]}'."
+        msg = f"{where}: the graph falls apart: no way leads from '{first}' to '{others[0]}'."
         raise TopologyError(msg)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import networkx as nx
 import numpy as np
 
-from bwalloc.scenario.generate_map import Map, Node, Way, site_name
+from bwalloc.scenario.generate_map import Map, Node, Way
 from bwalloc.scenario.generate_network import draw_count, log_uniform
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def with_roles(given: Map, law: RandomSection, rng: np.random.Generator) -> Map:
     An edge site lies in a disc of the least radius of the law around its node; a cloud so far from
     its node as the radius of a drawn network is.
     """
-    hubs = [replace(node, kind="hub", name=site_name("hub", node.name)) for node in given.nodes]
+    hubs = [replace(node, kind="hub", name=f"hub-{node.name}") for node in given.nodes]
     away_km = distances_km(given)
     ways = [replace(way, ends=(f"hub-{way.ends[0]}", f"hub-{way.ends[1]}")) for way in given.ways]
     edges = [_beside(given, row, "edge", 0.0) for row in range(len(hubs))]
@@ -87,7 +87,7 @@ def _beside(given: Map, row: int, kind: SiteKind, turn: float) -> Node:
     step = BESIDE * float(np.ptp(places, axis=0).max())
     return replace(
         node,
-        name=site_name(kind, node.name),
+        name=f"{kind}-{node.name}",
         kind=kind,
         longitude=node.longitude + step * math.cos(angle),
         latitude=node.latitude + step * math.sin(angle),

@@ -134,9 +134,14 @@ BROKEN = {
         "of kind 'gpu', expected edge, hub or cloud, the sites that laws know",
     ),
     "misspelt": (lambda graph: graph.add_node("Bonn", kind="clod"), "Nearest: 'cloud'"),
+    "no time": (
+        lambda graph: graph.add_node("Bonn", utc_offset_h="CET"),
+        "pos or utc_offset_h of a node is no number",
+    ),
+    "no node": (lambda graph: graph.clear(), "too few nodes (0), expected two or more"),
     "one node": (
         lambda graph: graph.remove_nodes_from(["Bonn", "Berlin"]),
-        "has 1 nodes, expected two or more",
+        "too few nodes (1), expected two or more",
     ),
 }
 
@@ -178,6 +183,16 @@ def test_more_edge_sites_than_a_drawn_network_has_need_another_cloud():
     most = LAW.edges[1]
 
     assert [1, 1, 2, 3] == [clouds_for(n, LAW) for n in (2, most, most + 1, 2 * most + 1)]
+
+
+def test_roles_keep_ways_and_names_apart_whatever_nodes_are_called():
+    graph = nx.Graph([("hub-a", "a"), ("a", "edge-a")])
+    nx.set_edge_attributes(graph, 10.0, "km")
+    made = with_roles(read(graph), LAW, np.random.default_rng(0))
+    names = [node.name for node in made.nodes]
+
+    assert 3 + 3 + 1 == len(set(names)) == len(names)
+    assert set(names) == {end for each in made.ways for end in each.ends}
 
 
 def test_distances_go_along_the_ways():
