@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bwalloc.learn.recipe import Recipe
     from bwalloc.learn.train import Tell
 
-ALGORITHMS = ("apg", "ppo", "sac")
+ALGORITHMS = ("apg", "ppo", "sac", "bc")
 
 
 def run(
@@ -48,7 +48,8 @@ def run(
     Args:
         env: name or path of an environment.
         out: the run folder: recipe, progress, checkpoint, best policy, TensorBoard events.
-        algo: apg (gradients through the model), ppo or sac (Stable-Baselines3); apg by default.
+        algo: apg (gradients through the model), ppo or sac (Stable-Baselines3), or bc (cloning of
+            a teacher, as a start for the others); apg by default.
         recipe: a recipe file to start from, such as agents/NAME/recipe.toml.
         init: an agent, or a run folder, whose weights to start from.
         minutes: stop after this many minutes, those of earlier sittings included.

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -15,15 +16,17 @@ from bwalloc.errors import RecipeError
 from bwalloc.learn.run import Origin, Point, RunFolder
 from bwalloc.learn.validation import Validation
 from bwalloc.provenance import PACKAGES, commit, machine, versions
-from bwalloc.scenario import load_scenario
+from bwalloc.scenario import load_template
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bwalloc.learn.grounds import Draw
     from bwalloc.learn.recipe import Recipe
-    from bwalloc.scenario import Scenario
+    from bwalloc.scenario import Scenario, Template
 
 LEARNERS = ("torch", "stable-baselines3")
+TRAIN = "train"
 SMOOTHED = 50
 """Updates averaged for the money of training that is shown."""
 SAVE_EVERY_S = 30.0
@@ -94,19 +97,28 @@ def train(
     Returns:
         The run folder, whose `best` is the kept policy.
     """
-    scenario = load_scenario(recipe.env, envs=envs)
+    template = load_template(recipe.env, envs=envs)
     folder = RunFolder(out, recipe)
     folder.note_origin(Origin(command, machine(), commit(), versions(*PACKAGES, *LEARNERS)))
-    trainer = make_trainer(recipe.varied(scenario), recipe, device, init)
-    session = _Session(recipe, scenario, folder, trainer, minutes, listener)
+    draw = partial(_drawn, template, recipe) if template.is_drawn else None
+    trainer = make_trainer(recipe.varied(template.usual), recipe, device, init, draw)
+    session = _Session(recipe, template, folder, trainer, minutes, listener)
     session.run()
     return folder
 
 
+def _drawn(template: Template, recipe: Recipe, number: int) -> Scenario:
+    return recipe.varied(template.scenario(TRAIN, number))
+
+
 def make_trainer(
-    scenario: Scenario, recipe: Recipe, device: str, init: Mapping[str, np.ndarray] | None
+    scenario: Scenario,
+    recipe: Recipe,
+    device: str,
+    init: Mapping[str, np.ndarray] | None,
+    draw: Draw | None = None,
 ) -> Trainer:
-    """The trainer of the recipe's algorithm.
+    """The trainer of the recipe's algorithm; with `draw`, apg draws its networks.
 
     Raises:
         RecipeError: The weights to start from are of a network that orders and this one does not,
@@ -123,7 +135,11 @@ def make_trainer(
     if recipe.algorithm == "apg":
         from bwalloc.learn.apg import ApgTrainer
 
-        return ApgTrainer(scenario, recipe, device=device, init=init)
+        return ApgTrainer(scenario, recipe, device=device, init=init, draw=draw)
+    if recipe.algorithm == "bc":
+        from bwalloc.learn.cloning import CloningTrainer
+
+        return CloningTrainer(scenario, recipe, device=device, init=init)
     from bwalloc.learn.sb3 import Sb3Trainer
 
     return Sb3Trainer(scenario, recipe, device=device, init=init)
@@ -135,16 +151,17 @@ class _Session:
     def __init__(
         self,
         recipe: Recipe,
-        scenario: Scenario,
+        template: Template,
         folder: RunFolder,
         trainer: Trainer,
         minutes: float | None,
         listener: Listener | None,
     ) -> None:
-        self.recipe, self.scenario, self.folder, self.trainer = recipe, scenario, folder, trainer
+        self.recipe, self.folder, self.trainer = recipe, folder, trainer
+        self.scenario = template.usual
         self.limit_s = np.inf if minutes is None else minutes * 60
         self.listener = listener or (lambda _: None)
-        self.validation = Validation(scenario, recipe.validation.episodes)
+        self.validation = Validation.of(template, recipe.validation.episodes)
         self.recent: deque[float] = deque(maxlen=SMOOTHED)
         self.before_s = 0.0
         saved = folder.load()
