@@ -28,6 +28,8 @@ HELP = {
     "plan": "Price every link, advise the upgrade that pays back first, and try it.",
     "record": "Record episodes of an environment as a Minari dataset for offline learning.",
     "train": "Train a policy; the same command goes on with a run that was stopped.",
+    "sweep": "Train a recipe with several seeds and settings, here or on a cluster.",
+    "search": "Search the keys of a recipe for those that earn most on validation.",
     "export": "Export the best policy of a run, measure it on the test split, and write its card.",
     "pack": "Write an exported agent as one file or as a folder, and sign it.",
     "verify": "Check hashes, golden vectors and runtimes of an exported agent, and time them.",

@@ -1,0 +1,197 @@
+"""`bwalloc sweep`: a recipe times seeds times values of its keys, on this machine or a cluster."""
+
+from __future__ import annotations
+
+import math
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from bwalloc.cli.command import command_line
+from bwalloc.cli.exit_codes import INTERRUPTED
+from bwalloc.cli.extras import needing
+from bwalloc.cli.outputs import check_folder
+from bwalloc.cli.progress import progress_bar
+from bwalloc.errors import BwallocError, unknown_name
+from bwalloc.scenario import load_scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bwalloc.learn.recipe import Recipe
+    from bwalloc.learn.sweep import Sweep, Swept
+    from bwalloc.learn.sweep_backends import Spread
+    from bwalloc.learn.sweep_member import Standing
+
+NOT_ALL = 1
+"""Exit code where a run failed or was not finished."""
+PACKAGES = {"ray": ("ray",), "dask": ("dask", "distributed")}
+"""What a backend needs besides joblib."""
+
+
+def run(
+    env: str,
+    *,
+    out: Path,
+    seeds: str = "5",
+    set_: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
+    algo: str | None = None,
+    recipe: Path | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    jobs: int = 0,
+    backend: str = "loky",
+    address: str | None = None,
+    envs: Path | None = None,
+) -> int:
+    """Train a recipe with several seeds and settings; the same command goes on with what is left.
+
+    Args:
+        env: name or path of an environment.
+        out: a folder for all runs; on a cluster, one that all machines share.
+        seeds: how many (5 is 0 to 4), or which, with commas (0,3,7).
+        set_: values of a recipe key, as apg.learning_rate=1e-3,3e-3; every one with every other.
+        algo: apg, ppo or sac; that of the recipe, else apg, by default.
+        recipe: a recipe file to start from.
+        minutes: stop each run after this many minutes.
+        steps: stop each run after this many intervals of single episodes.
+        jobs: runs at a time; one per core, or all that the cluster has, by default.
+        backend: loky (processes of this machine), ray or dask.
+        address: of a Ray cluster or a Dask scheduler; without, one is started on this machine.
+        envs: a folder with environments of your own.
+    """
+    how = checked(out, minutes, jobs, backend, address)
+    from bwalloc.learn.sweep import Sweep, sweep
+    from bwalloc.learn.sweep_grid import members_of, seeds_of, settings_of
+
+    base = chosen_recipe(recipe, env, "bwalloc sweep", algorithm=algo, steps=steps)
+    members = members_of(base, seeds_of(seeds), settings_of(set_))
+    home = envs.resolve() if envs else None
+    plan = Sweep(members, out.resolve(), minutes, home, command_line())
+    with progress_bar(f"{len(members)} runs") as tell:
+        result = sweep(plan, how, _Teller(plan, tell))
+    return _publish(plan, result, out)
+
+
+def checked(
+    out: Path, minutes: float | None, jobs: int, backend: str, address: str | None
+) -> Spread:
+    """Where runs take place, if all options and extras for it are there.
+
+    Raises:
+        BwallocError: an option is wrong, or a package is missing.
+    """
+    if minutes is not None and not 0 < minutes < math.inf:
+        msg = f"--minutes {minutes:g}: expected a finite number above 0."
+        raise BwallocError(msg)
+    if jobs < 0:
+        msg = f"--jobs {jobs}: expected a number of runs, or 0 for one per core."
+        raise BwallocError(msg)
+    check_folder(out=out)
+    with needing("learn", "tune"):
+        for name in ("torch", "joblib"):
+            import_module(name)
+    from bwalloc.learn.sweep_backends import Backend, Spread
+
+    known: dict[str, Backend] = {name: name for name in get_args(Backend)}
+    if backend not in known:
+        raise unknown_name(kind="backend", name=backend, known=known, remedy="Pick one.")
+    if address is not None and backend == "loky":
+        msg = f"--address {address}: is of a cluster; add --backend ray or --backend dask."
+        raise BwallocError(msg)
+    with needing("cluster"):
+        for name in PACKAGES.get(backend, ()):
+            import_module(name)
+    return Spread(known[backend], jobs, address)
+
+
+def chosen_recipe(file: Path | None, env: str, where: str, **said: Any) -> Recipe:
+    """The recipe of a file, or the plain one, with what was said on the command line.
+
+    An environment that is a file is named in full: workers run elsewhere.
+
+    Raises:
+        RecipeError: it is broken; names file, key and remedy.
+    """
+    from bwalloc.learn.recipe import read_recipe, recipe_from
+
+    place = str(Path(env).resolve()) if env.endswith(".toml") else env
+    known = read_recipe(file).model_dump(by_alias=True) if file else {}
+    options = {key: value for key, value in said.items() if value is not None}
+    return recipe_from({**known, "env": place, **options}, str(file or where))
+
+
+class _Teller:
+    """A bar of how far all runs are, and a line for each that ends."""
+
+    def __init__(self, plan: Sweep, tell: Callable[[str, int, int], None]) -> None:
+        self.plan, self.tell = plan, tell
+        self.said: set[int] = set()
+
+    def __call__(self, standings: Sequence[Standing]) -> None:
+        ended = {row for row, at in enumerate(standings) if at.status in ("finished", "failed")}
+        done = sum(100 if row in ended else int(100 * at.share) for row, at in enumerate(standings))
+        self.tell(f"{len(ended)} done", done, 100 * len(standings))
+        for row in sorted(ended - self.said):
+            print(f"{self.plan.members[row].folder}: {said_of(standings[row])}", file=sys.stderr)
+        self.said |= ended
+
+
+def said_of(at: Standing) -> str:
+    """A run in one line."""
+    if at.status == "failed" or not at.best:
+        return f"FAILED: {at.error}"
+    best = at.best
+    return (
+        f"{best.gain_usd_per_h:+.2f} +- {best.gain_half_width:.2f} $/h over the rival, "
+        f"{at.steps:,} steps, {at.seconds:.0f} s"
+    )
+
+
+def _publish(plan: Sweep, result: Swept, out: Path) -> int:
+    """Print what is known; 1 where a run is missing, 130 after Ctrl-C."""
+    from bwalloc.learn.sweep import SWEEP
+    from bwalloc.learn.sweep_document import best_of, problem
+
+    _print_table(plan, result)
+    best = best_of(plan.members, result.standings)
+    if best:
+        at = result.standings[plan.members.index(best)]
+        rival = load_scenario(best.recipe.env, envs=plan.envs).rival
+        print(f"best run on validation: {best.folder}, {said_of(at).replace('the rival', rival)}")
+        print(f"Next: bwalloc export {out / best.folder} --out agents/NAME")
+    print(f"results: {out / SWEEP}")
+    if result.interrupted:
+        print("bwalloc: interrupted; the same command goes on", file=sys.stderr)
+        return INTERRUPTED
+    missing = {
+        member.folder: text
+        for member, at in zip(plan.members, result.standings, strict=True)
+        if (text := problem(at, result.lost))
+    }
+    for folder, text in missing.items():
+        print(f"bwalloc: {out / folder}: {text}", file=sys.stderr)
+    return NOT_ALL if missing else 0
+
+
+def _print_table(plan: Sweep, result: Swept) -> None:
+    from bwalloc.learn.sweep_document import by_setting
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("setting", no_wrap=True)
+    for name in ("seeds", "gain $/h", "95 %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in by_setting(plan.members, result.standings):
+        gain = row["gain_usd_per_h"]
+        cells = ("-", "") if gain is None else (f"{gain['mean']:+.2f}", _ends(gain))
+        table.add_row(row["setting"] or "the recipe", str(row["finished"]), *cells)
+    Console().print(table)
+
+
+def _ends(gain: dict[str, float | None]) -> str:
+    return "" if gain["lo"] is None else f"{gain['lo']:+.2f}..{gain['hi']:+.2f}"
