@@ -54,7 +54,7 @@ class Engine:
         self.simulator = Simulator(scenario, threads=threads, declares=False)
         self.corrected = CorrectedForecast(
             network, scenario.tuned, compiled=None, usual=usual_day(scenario),
-            spans=scenario.sizes.spans > 0,
+            spans=scenario.sizes.sees_everything,
         )  # fmt: skip
         self.masks = masks_of(network, scenario.sizes)
         self.classes, self.members = _classes(network.demands.traffic_class)

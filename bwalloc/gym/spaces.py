@@ -40,7 +40,7 @@ def rows_of(sizes: Sizes) -> dict[str, int]:
 
 def tables_for(sizes: Sizes) -> dict[str, tuple[Feature, ...]]:
     """The features of each kind of row."""
-    return tables_of(spans=sizes.spans > 0)
+    return tables_of(spans=sizes.sees_everything)
 
 
 def observation_space(sizes: Sizes) -> spaces.Dict:
@@ -134,6 +134,10 @@ def features_of(
         else:
             rows = values.reshape(len(values), -1, count)[:, : given[kind]]
         features[kind] = moved(rows, (0, 1, 2), (2, 1, 0))
+    if sizes.sees_everything and not sizes.spans:  # nothing is sold: no rows
+        seen = features["globals"]
+        empty = (len(tables_for(sizes)["spans"]), 0, seen.shape[-1])
+        features["spans"] = seen[:0, :0].reshape(empty)
     return features
 
 

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from bwalloc.allocate.policy.neural import Graph
 from bwalloc.arrays import like
 from bwalloc.errors import RecipeError
 from bwalloc.learn.checkpoint import arrays_to_modules, modules_to_arrays
 from bwalloc.learn.critic import Critic, td_lambda
+from bwalloc.learn.grounds import Grounds
 from bwalloc.learn.network import PolicyNetwork
-from bwalloc.learn.unroll import Unroll
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bwalloc.learn.grounds import Draw
     from bwalloc.learn.recipe import Recipe
+    from bwalloc.learn.unroll import Unroll
     from bwalloc.scenario import Scenario
 
 CRITIC_RATE = 1e-3
 """Learning rate of the critic."""
 NEXT = "episodes/next"
-"""In a checkpoint, the seed of the next episode."""
+"""In a checkpoint, the number of the next episode, or of the next network that is drawn."""
+
+
+class Stage(NamedTuple):
+    """Where a run is: how far gradients reach back, share of this part done, what is learned."""
+
+    cut: int
+    progress: float
+    orders: bool
 
 
 class ApgTrainer:
@@ -45,16 +54,14 @@ class ApgTrainer:
         *,
         device: str = "cpu",
         init: Mapping[str, np.ndarray] | None = None,
+        draw: Draw | None = None,
     ) -> None:
-        """Build network, optimiser and episodes from the recipe.
+        """Build network, optimiser and episodes from the recipe; `draw` as in `Grounds`.
 
         Raises:
             RecipeError: Unrolls would be longer than an episode.
         """
-        intervals = scenario.timing.intervals
-        if recipe.apg.cut > intervals:
-            msg = f"apg.cut: got {recipe.apg.cut}, an episode of {scenario.slug} has {intervals}."
-            raise RecipeError(msg)
+        _check_cuts(scenario, recipe)
         architecture = recipe.architecture(scenario)
         self.recipe, self.scenario = recipe, scenario
         self.network = PolicyNetwork(architecture, recipe.seed).to(device)
@@ -68,14 +75,19 @@ class ApgTrainer:
         self.optimiser = torch.optim.Adam(self.network.parameters(), recipe.apg.learning_rate)
         taught = self.critic.parameters() if self.critic else [torch.zeros(0)]
         self.critic_optimiser = torch.optim.Adam(taught, CRITIC_RATE)
-        self.graph = Graph.of(scenario.network)
         self.device, self.steps, self.skipped = device, 0, 0
-        self.unroll = self._episodes(first_seed(recipe.seed))
+        self.draw = draw
+        self.grounds = self._grounds(first_seed(recipe.seed), self._stage(0.0).cut)
+
+    @property
+    def unroll(self) -> Unroll:
+        """The episodes of the coming update."""
+        return self.grounds.here.unroll
 
     @property
     def steps_per_update(self) -> int:
         """Intervals of single episodes that one update plays."""
-        return self.recipe.apg.batch * self.recipe.apg.cut
+        return self.recipe.apg.batch * self.grounds.cut
 
     def update(self, progress: float) -> float:
         """One unroll and one step of the optimiser.
@@ -86,14 +98,16 @@ class ApgTrainer:
         Returns:
             Money of a mean interval, USD.
         """
-        apg = self.recipe.apg
-        self._set_rate(apg.final_share + (1 - apg.final_share) * cosine(progress))
-        money, seen = self._play()
-        objective = torch.stack(money).mean() + self._at_the_cut() / apg.cut
+        apg, stage = self.recipe.apg, self._stage(progress)
+        if stage.cut != self.grounds.cut:
+            self.grounds = self._grounds(self.grounds.next_seed, stage.cut)
+        self._set_rate(apg.final_share + (1 - apg.final_share) * cosine(stage.progress))
+        money, seen = self._play(orders=stage.orders)
+        objective = torch.stack(money).mean() + self._at_the_cut() / stage.cut
         if self.critic:
-            objective = objective + self._expected(self.critic) / apg.cut
+            objective = objective + self._expected(self.critic) / stage.cut
         self.optimiser.zero_grad()
-        loss = -objective / self.scenario.reward_scale_usd
+        loss = -objective / self.grounds.here.scenario.reward_scale_usd
         loss.backward(inputs=list(self.network.parameters()))
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), apg.clip_norm)
         if torch.isfinite(norm):
@@ -103,8 +117,8 @@ class ApgTrainer:
             self.skipped += 1
         if self.critic:
             self._teach(self.critic, money, seen)
-        self.unroll.detach()
         self.steps += self.steps_per_update
+        self.grounds.move_on()
         return float(torch.stack(money).mean().detach())
 
     def weights(self) -> dict[str, np.ndarray]:
@@ -115,7 +129,7 @@ class ApgTrainer:
     def tensors(self) -> dict[str, np.ndarray]:
         """Weights and moments of policy and critic, and which episodes are used up."""
         saved = modules_to_arrays(self._modules(), {"policy": self.optimiser})
-        saved[NEXT] = np.array(self.unroll.next_seed)
+        saved[NEXT] = np.array(self.grounds.next_seed)
         if self.critic:
             saved |= modules_to_arrays({"critic": self.critic}, {"critic": self.critic_optimiser})
         return saved
@@ -127,48 +141,58 @@ class ApgTrainer:
             optimisers = {"critic": self.critic_optimiser}
             arrays_to_modules(tensors, {"critic": self.critic}, optimisers)
         self.steps = steps
-        self.unroll = self._episodes(int(tensors[NEXT]))
+        self.grounds = self._grounds(int(tensors[NEXT]), self.grounds.cut)
 
     def _modules(self) -> dict[str, torch.nn.Module]:
         return {"policy": self.network, "averaged": self.averaged}
 
-    def _episodes(self, seed: int) -> Unroll:
+    def _stage(self, progress: float) -> Stage:
         apg = self.recipe.apg
-        return Unroll(
-            self.scenario, apg.batch, cut=apg.cut, seed=seed, device=self.device,
-            smooth_gbit=apg.smooth_gbit,
-        )  # fmt: skip
+        if self.scenario.network.offers is None:
+            return Stage(apg.cut, progress, orders=False)
+        if progress < apg.rates_first:
+            return Stage(apg.rates_cut, progress / apg.rates_first, orders=False)
+        left = max(1.0 - apg.rates_first, 1e-9)
+        return Stage(apg.cut, (progress - apg.rates_first) / left, orders=True)
 
-    def _play(self) -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
+    def _grounds(self, seed: int, cut: int) -> Grounds:
+        given = (self.scenario, self.recipe, cut)
+        return Grounds(*given, seed=seed, device=self.device, draw=self.draw)
+
+    def _play(self, *, orders: bool) -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
         money: list[torch.Tensor] = []
         seen: list[dict[str, torch.Tensor]] = []
-        for _ in range(self.recipe.apg.cut):
-            features = {kind: rows.detach() for kind, rows in self.unroll.features().items()}
+        unroll, graph = self.unroll, self.grounds.here.graph
+        for _ in range(self.grounds.cut):
+            features = {kind: rows.detach() for kind, rows in unroll.features().items()}
             seen.append(features)
-            is_counted = self.unroll.is_counted
-            actions = self.network.both(features, self.graph)
-            money.append(self.unroll.step(*actions) * is_counted)
+            is_counted = unroll.is_counted
+            action, about = self.network.both(features, graph)
+            money.append(unroll.step(action, about if orders else None) * is_counted)
         return money, seen
 
     def _at_the_cut(self) -> torch.Tensor:
         """What work still queued may yet be worth, USD of a mean episode."""
         queued = self.unroll.state.queued_gbit.sum(1)
-        value = like(self.scenario.network.law.whole_usd_per_gbit, queued)
+        network = self.grounds.here.scenario.network
+        value = like(network.law.whole_usd_per_gbit, queued)
         return self.recipe.apg.cut_value * (value[:, None] * queued).sum(0).mean()
 
     def _expected(self, critic: Critic) -> torch.Tensor:
         """What the critic expects after the cut, USD of a mean episode."""
-        after = critic(self.unroll.features(), self.graph).mean()
-        return self.recipe.apg.discount * after * self.scenario.reward_scale_usd
+        here = self.grounds.here
+        after = critic(here.unroll.features(), here.graph).mean()
+        return self.recipe.apg.discount * after * here.scenario.reward_scale_usd
 
     def _teach(
         self, critic: Critic, money: list[torch.Tensor], seen: list[dict[str, torch.Tensor]]
     ) -> None:
         """Fit the critic to the unroll that was played."""
-        apg, scale = self.recipe.apg, self.scenario.reward_scale_usd
-        values = [critic(features, self.graph) for features in seen]
+        apg, here = self.recipe.apg, self.grounds.here
+        scale = here.scenario.reward_scale_usd
+        values = [critic(features, here.graph) for features in seen]
         with torch.no_grad():
-            last = critic(self.unroll.features(), self.graph)
+            last = critic(here.unroll.features(), here.graph)
         rewards = [(each / scale).detach() for each in money]
         known = [value.detach() for value in values]
         targets = td_lambda(rewards, known, last, apg.discount, apg.trace)
@@ -181,6 +205,15 @@ class ApgTrainer:
     def _set_rate(self, share: float) -> None:
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.apg.learning_rate * share
+
+
+def _check_cuts(scenario: Scenario, recipe: Recipe) -> None:
+    intervals = scenario.timing.intervals
+    cuts = {"cut": recipe.apg.cut, "rates_cut": recipe.apg.rates_cut * (recipe.apg.rates_first > 0)}
+    for name, cut in cuts.items():
+        if cut > intervals:
+            msg = f"apg.{name}: got {cut}, an episode of {scenario.slug} has {intervals}."
+            raise RecipeError(msg)
 
 
 def first_seed(run: int) -> int:

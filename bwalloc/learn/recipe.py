@@ -55,12 +55,17 @@ class ApgSection(Section):
 
     Attributes:
         batch: episodes unrolled together.
+        networks: visited in turn, where every episode draws its own network.
         cut: intervals a gradient reaches back. Where capacity is ordered at least two paid blocks:
             120 to 240 minutes.
+        rates_first: share of the run in which rates alone are learned, with gradients that reach
+            back `rates_cut` intervals; orders are those of `two-bar` meanwhile.
+        rates_cut: see `rates_first`.
         cut_value: share of its value that work still queued at the cut counts for.
         critic: learn what comes after the cut, and add it there.
         discount, trace: of the critic's targets, per interval (gamma and lambda).
-        learning_rate: of Adam; falls along a cosine to `final_share` of it.
+        learning_rate: of Adam; falls along a cosine to `final_share` of it, in each part of a run
+            that `rates_first` divides.
         clip_norm: largest norm of a gradient.
         average: how much of the kept weights stays at an update (exponential moving average);
             with 0 the last weights are kept.
@@ -68,7 +73,10 @@ class ApgSection(Section):
     """
 
     batch: Count = 64
+    networks: Count = 8
     cut: Count = 5
+    rates_first: Share = 0.0
+    rates_cut: Count = 15
     cut_value: NonNegative = 0.8
     critic: Flag = False
     discount: Share = 0.99

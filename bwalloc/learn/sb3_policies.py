@@ -23,7 +23,6 @@ from torch.nn import functional
 
 from bwalloc.allocate.policy.correction import PARTS, SPAN_PARTS
 from bwalloc.allocate.policy.neural import (
-    LATEST,
     Architecture,
     Graph,
     act,
@@ -299,7 +298,8 @@ class SacCritic(nn.Module):
         action, about = actions
         demands, single = features["demands"], len(PARTS) - 1
         if not self.history:
-            demands = demands * torch.as_tensor(LATEST, device=demands.device)
+            latest = torch.as_tensor(self.architecture.latest, device=demands.device)
+            demands = demands * latest
         per_demand = action[:, :single].transpose(0, 1)
         per_tunnel = action[:, single:].reshape(1, -1, action.shape[-1])
         seen = {

@@ -54,8 +54,9 @@ class Unroll:
             scenario, compiled=False, smooth_gbit=smooth_gbit, declares=False
         )
         self.corrected = CorrectedForecast(
-            scenario.network, scenario.tuned, compiled=False, usual=usual_day(scenario)
-        )
+            scenario.network, scenario.tuned, compiled=False, usual=usual_day(scenario),
+            spans=scenario.sizes.sees_everything,
+        )  # fmt: skip
         self.worlds, self.next_seed = WorldsAhead(scenario), seed
         self.episodes = Episodes([self._world() for _ in range(batch)])
         chunks = scenario.timing.intervals // cut

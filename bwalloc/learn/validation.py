@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from bwalloc.scenario import draw_world, train_worlds
 from bwalloc.sim.play import play
 
 if TYPE_CHECKING:
-    from bwalloc.scenario import Scenario
+    from bwalloc.scenario import Scenario, Template, World
 
 SPLIT = "validation"
 
@@ -28,6 +29,16 @@ class Score:
     gain_half_width: float
 
 
+@dataclass(frozen=True, slots=True)
+class Court:
+    """One network of validation with its episodes, and what the rival earned on each, USD/h."""
+
+    scenario: Scenario
+    worlds: list[World]
+    usual: UsualDay
+    rival_usd_per_h: np.ndarray
+
+
 class Validation:
     """A fixed set of validation episodes, and what the rival earned on them.
 
@@ -39,21 +50,49 @@ class Validation:
 
     def __init__(self, scenario: Scenario, episodes: int, rival: str | None = None) -> None:
         """Draw the episodes and play the rival once."""
-        self.scenario, self.rival = scenario, rival or scenario.rival
-        self.worlds = [draw_world(scenario, SPLIT, seed) for seed in range(episodes)]
-        history = measured(train_worlds(scenario), scenario.timing.interval_s)
-        rule = make_rule(self.rival, scenario.network, history, scenario.tuned)
-        self.usual = UsualDay(scenario.network.demands.name, history.hourly_gbps)
-        self.rival_usd_per_h = self._usd_per_h(rule)
+        self.rival = rival or scenario.rival
+        self.courts = [_court(scenario, range(episodes), self.rival)]
+
+    @classmethod
+    def of(cls, template: Template, episodes: int, rival: str | None = None) -> Validation:
+        """The same, on a network of its own for each episode where these are drawn."""
+        if not template.is_drawn:
+            return cls(template.usual, episodes, rival)
+        self = cls.__new__(cls)
+        self.rival = rival or template.usual.rival
+        scenarios = (template.scenario(SPLIT, seed) for seed in range(episodes))
+        self.courts = [
+            _court(each, range(seed, seed + 1), self.rival) for seed, each in enumerate(scenarios)
+        ]
+        return self
+
+    @property
+    def rival_usd_per_h(self) -> np.ndarray:
+        """What the rival earned in each episode."""
+        return np.concatenate([court.rival_usd_per_h for court in self.courts])
 
     def __call__(self, policy: Policy) -> Score:
         """Play the policy through all episodes."""
-        money = self._usd_per_h(Learned(self.scenario.network, policy, self.usual))
+        money = np.concatenate(list(self._played(policy)))
         gain = money - self.rival_usd_per_h
         spread = gain.std(ddof=1) if len(gain) > 1 else 0.0
         half = 1.96 * float(spread) / np.sqrt(len(gain))
         return Score(float(money.mean()), float(gain.mean()), float(half))
 
-    def _usd_per_h(self, rule: object) -> np.ndarray:
-        played = play(self.scenario, rule, self.worlds)  # pyright: ignore[reportArgumentType]
-        return played.net_usd / self.scenario.timing.counted_h
+    def _played(self, policy: Policy) -> Iterator[np.ndarray]:
+        for court in self.courts:
+            rule = Learned(court.scenario.network, policy, court.usual)
+            yield _usd_per_h(court.scenario, rule, court.worlds)
+
+
+def _court(scenario: Scenario, seeds: range, rival: str) -> Court:
+    worlds = [draw_world(scenario, SPLIT, seed) for seed in seeds]
+    history = measured(train_worlds(scenario), scenario.timing.interval_s)
+    rule = make_rule(rival, scenario.network, history, scenario.tuned)
+    usual = UsualDay(scenario.network.demands.name, history.hourly_gbps)
+    return Court(scenario, worlds, usual, _usd_per_h(scenario, rule, worlds))
+
+
+def _usd_per_h(scenario: Scenario, rule: object, worlds: list[World]) -> np.ndarray:
+    played = play(scenario, rule, worlds)  # pyright: ignore[reportArgumentType]
+    return played.net_usd / scenario.timing.counted_h

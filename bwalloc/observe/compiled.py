@@ -9,6 +9,7 @@ writes their arguments, another one clips what came out. No sum depends on the b
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -311,7 +312,7 @@ def finish_one(law, out):
 
 def constants_of(observer: Observer) -> Constants:
     """Collect what the kernels need of `observer`."""
-    seen = np.arange(SETTLED, dtype=np.float32)
+    seen, kinds = np.arange(SETTLED, dtype=np.float32), ("demands", "tunnels", "links")
     fixed = {kind: np.ascontiguousarray(rows[:, :, 0]) for kind, rows in observer.fixed.items()}
     bounds = {
         kind: np.ascontiguousarray(np.stack([low, high], 1)[:, :, 0, 0])
@@ -322,8 +323,8 @@ def constants_of(observer: Observer) -> Constants:
         observer.value,
         np.float32(observer.interval_s),
         np.stack([observer.weight(seen, 1.0 - 1.0 / span) for span in plain.SPANS]),
-        *(fixed[kind] for kind in ("demands", "tunnels", "links")),
-        *(bounds[kind] for kind in ("demands", "tunnels", "links", "globals")),
+        *(fixed[kind] for kind in kinds),
+        *(bounds[kind] for kind in (*kinds, "globals")),
     )
 
 
@@ -342,41 +343,37 @@ def features_of(
     readings: Readings,
     want: np.ndarray,
     rates: np.ndarray,
-    works: np.ndarray | None = None,
+    given: Mapping[str, Sequence[np.ndarray]],
 ) -> dict[str, np.ndarray]:
-    """The features of `Observer.__call__`, new arrays; with `works` if they are seen."""
+    """The features of `Observer.__call__`, new arrays.
+
+    `given` are the last ones of those that move, by kind, as the array form finds them.
+    """
     demands, batch = want.shape
-    rows = {"demands": demands, "tunnels": law.hops.shape[0], "globals": 1}
-    rows["links"] = len(readings.capacity_gbps)
-    kept = ("bounds", "fixed")
-    parts = {kind: [len(getattr(law, f"{each}_{kind}", ())) for each in kept] for kind in rows}
-    shapes = {kind: (sum(parts[kind]), rows[kind], batch) for kind in rows}
+    tunnels, links = law.hops.shape[0], len(readings.capacity_gbps)
+    rows = {"demands": demands, "tunnels": tunnels, "globals": 1, "links": links}
+    moving = {kind: len(getattr(law, f"bounds_{kind}")) for kind in rows}
+    columns = {kind: moving[kind] + len(getattr(law, f"fixed_{kind}", ())) for kind in rows}
+    shapes = {kind: (columns[kind], rows[kind], batch) for kind in rows}
     written = Written(**{kind: np.empty(shape, np.float32) for kind, shape in shapes.items()})
     read = {field: _floats(getattr(readings, name)) for field, name in _READ.items()}
-    hour = np.asarray(readings.hour_of_week, np.float64)
-    got = Seen(memory.seen, memory.means, memory.square, memory.excess, hour=hour, **read)
-    arguments, finish = (
-        (arguments_one, finish_one) if batch == 1 else (arguments_block, finish_block)
-    )
+    read["hour"] = np.asarray(readings.hour_of_week, np.float64)
+    got = Seen(memory.seen, memory.means, memory.square, memory.excess, **read)
+    ways = (arguments_one, finish_one) if batch == 1 else (arguments_block, finish_block)
+    arguments, finish = ways
     arguments(law, got, _floats(want), _floats(rates), written)
     for logarithm, part in _logarithms(written):
         logarithm(part, out=part)
-    if works is not None:
-        written.links[WORKS] = works
+    for kind, last in given.items():
+        for row, column in enumerate(last, moving[kind] - len(last)):
+            getattr(written, kind)[row] = column
     finish(law, written)
     return written._asdict()
 
 
-WORKS = 3  # row of the works among the features of links
 _READ = {
-    "offered": "offered_gbps",
-    "recent": "recent_gbps",
-    "peak": "peak_gbps",
-    "served": "served_gbit",
-    "expired": "expired_gbit",
-    "queued": "queued_gbit",
-    "capacity": "capacity_gbps",
-    "carried": "carried_gbps",
+    **{name: f"{name}_gbps" for name in ("offered", "recent", "peak", "capacity", "carried")},
+    **{name: f"{name}_gbit" for name in ("served", "expired", "queued")},
 }
 
 

@@ -37,6 +37,13 @@ DEMAND_FEATURES = (
     Feature("value", -6, 3, "log10 of value per Gbit / mean value of all demands"),
     Feature("deadline", -2, 3, "log10 of deadline / interval; 3 where work never expires"),
 )
+RHYTHM_FEATURES = (
+    Feature("phase", 0, 3, "time since the last burst began / mean gap between beginnings"),
+    Feature("until", -4, 12, "intervals until the next burst is due; 12 where none is known"),
+    Feature("gap", 0, 3, "log10 of that gap / interval"),
+    Feature("uneven", 0, 1, "standard deviation of gaps / their mean; 1 where none is known"),
+)
+"""Of a demand, where policies see everything; they stand before the features that never change."""
 TUNNEL_FEATURES = (
     Feature("width", -3, 0, "log10 of the narrowest link / that of the demand's widest tunnel"),
     Feature("load", 0, 2, "utilisation of the most loaded link it crosses"),
@@ -49,7 +56,7 @@ LINK_FEATURES = (
     Feature("lends", 0, 1, "1 if unused guarantees are lent on it, 0 if it is policed"),
 )
 WORKS = Feature("works", 0, 1, "share of the capacity that announced works take within an hour")
-"""Of a link, where policies order capacity; stands before the features that never change."""
+"""Of a link, where policies see everything; stands before the features that never change."""
 SPAN_FEATURES = (
     Feature("tier", 0, 1, "tier / largest tier of the menu"),
     Feature("load", -5, 5, "log2 of the load to expect when an order of now would land / tier"),
@@ -77,12 +84,13 @@ TABLES = {
 """The features of each kind of row, in the order of their columns; those that never change last."""
 SPAN_TABLES = {
     **TABLES,
+    "demands": (*DEMAND_FEATURES[:-2], *RHYTHM_FEATURES, *DEMAND_FEATURES[-2:]),
     "links": (*LINK_FEATURES[:-1], WORKS, LINK_FEATURES[-1]),
     "spans": SPAN_FEATURES,
 }
-"""The same where capacity can be ordered."""
+"""The same where policies see everything: works, rhythms, and spans, which they order."""
 
 
 def tables_of(*, spans: bool) -> dict[str, tuple[Feature, ...]]:
-    """The features of each kind of row that a policy sees; with `spans` if it orders too."""
+    """The features of each kind of row that a policy sees; with `spans` if it sees everything."""
     return SPAN_TABLES if spans else TABLES

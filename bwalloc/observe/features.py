@@ -13,6 +13,7 @@ import numpy as np
 
 from bwalloc.arrays import Array, Incidence, like, namespace, positive, stacked
 from bwalloc.observe.feature import Feature, tables_of
+from bwalloc.observe.rhythm import ROWS, rhythm_features, updated
 from bwalloc.observe.twin import twin_of
 
 if TYPE_CHECKING:
@@ -40,12 +41,15 @@ class Memory:
         means: running means of the load over `SPANS`, Gbit/s, (spans, demands, B).
         square: running mean of the squared deviation from the trailing mean, (demands, B).
         excess: running mean of peak less mean inside an interval, Gbit/s, (demands, B).
+        rhythm: when bursts began, (rows, demands, B), as `observe.rhythm` lists them; no rows where
+            it is not seen.
     """
 
     seen: Array
     means: Array
     square: Array
     excess: Array
+    rhythm: Array
 
 
 class Observer:
@@ -61,8 +65,8 @@ class Observer:
 
         Args:
             network: what it watches.
-            spans: whether announced works are seen, as `tables_of` says; spans have an observer of
-                their own.
+            spans: whether announced works and rhythms are seen, as `tables_of` says; spans have
+                an observer of their own.
             compiled: None uses numba if installed.
         """
         self.tables = tables_of(spans=spans)
@@ -94,15 +98,21 @@ class Observer:
         """Nothing seen yet, on NumPy."""
         demands = len(self.value)
         empty = np.zeros((demands, batch), np.float32)
-        return Memory(np.zeros(batch, np.float32), np.stack([empty] * len(SPANS)), empty, empty)
+        rhythm = np.zeros((ROWS * self.sees_everything, demands, batch), np.float32)
+        means = np.stack([empty] * len(SPANS))
+        return Memory(np.zeros(batch, np.float32), means, empty, empty, rhythm)
 
     def update(self, memory: Memory, readings: Readings) -> Memory:
         """Remember one more interval."""
         offered = readings.offered_gbps
-        if self._law is not None and isinstance(offered, np.ndarray):
-            return Memory(memory.seen + 1, *twin_of(True).updated(self._law, memory, readings))
         keep = [1.0 - 1.0 / span for span in SPANS]
         trailing = memory.means[-1] / self.weight(memory.seen, keep[-1])
+        rhythm = memory.rhythm
+        if self.sees_everything:
+            rhythm = updated(rhythm, offered, trailing)
+        if self._law is not None and isinstance(offered, np.ndarray):
+            means, square, excess = twin_of(True).updated(self._law, memory, readings)
+            return Memory(memory.seen + 1, means, square, excess, rhythm)
         means = stacked(
             [k * mean + (1.0 - k) * offered for k, mean in zip(keep, memory.means, strict=True)]
         )
@@ -112,6 +122,7 @@ class Observer:
             means,
             k * memory.square + (1.0 - k) * (offered - trailing) ** 2,
             k * memory.excess + (1.0 - k) * positive(readings.peak_gbps - offered),
+            rhythm,
         )
 
     def __call__(
@@ -127,9 +138,10 @@ class Observer:
         """
         capacity = readings.capacity_gbps
         if self._law is not None and isinstance(capacity, np.ndarray):
-            works = self.works(readings) if self.sees_works else None
-            seen = (memory, readings, want_gbps, rates_gbps, works)
-            return twin_of(True).features_of(self._law, *seen)
+            seen = (memory, readings, want_gbps, rates_gbps)
+            works = [self.works(readings)] if self.sees_everything else []
+            given = {"demands": _rhythm(memory), "links": works}
+            return twin_of(True).features_of(self._law, *seen, given)
         narrowest = self.paths.least(capacity).reshape(*self.exists.shape, -1)
         xp = namespace(capacity)
         widest = xp.amax(narrowest, 1) + LEAST
@@ -175,7 +187,7 @@ class Observer:
             readings.queued_gbit[:, 0] / (queued + LITTLE * self.interval_s * mean),
             readings.expired_gbit / (ended + 1e-9),
             xp.log10(worth / worth.sum(0)),
-            want, granted,
+            want, granted, *_rhythm(memory),
         ]  # fmt: skip
 
     def _tunnels(self, readings: Readings, narrowest: Array, widest: Array) -> list[Array]:
@@ -198,11 +210,11 @@ class Observer:
             readings.carried_gbps / capacity,
             xp.log1p(self.paths.total(asked) / capacity),
         ]
-        return [*columns, self.works(readings)] if self.sees_works else columns
+        return [*columns, self.works(readings)] if self.sees_everything else columns
 
     @property
-    def sees_works(self) -> bool:
-        """Whether announced works are seen."""
+    def sees_everything(self) -> bool:
+        """Whether announced works and rhythms are seen."""
         return "spans" in self.tables
 
     def works(self, readings: Readings) -> Array:
@@ -236,6 +248,11 @@ class Observer:
     def weight(self, seen: Array, keep: float) -> Array:
         """The weight that a running mean which began at 0 has gathered."""
         return (1.0 - keep**seen).clip(1.0 - keep)
+
+
+def _rhythm(memory: Memory) -> list[Array]:
+    """Features of rhythms where they are seen."""
+    return rhythm_features(memory.rhythm) if len(memory.rhythm) else []
 
 
 def _column(values: np.ndarray) -> np.ndarray:

@@ -169,4 +169,5 @@ def named(where: str) -> Generator[None]:
 def sizes_of(network: Network) -> Sizes:
     """Sizes of observations and actions on one network."""
     spans = 0 if network.offers is None else len(network.offers.span)
-    return Sizes(network.n_demands, network.n_tunnels, network.n_links, spans)
+    rows = (network.n_demands, network.n_tunnels, network.n_links)
+    return Sizes(*rows, spans, len(network.groups.name))

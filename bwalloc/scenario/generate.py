@@ -147,7 +147,8 @@ def check_law(env: EnvFile, law: RandomSection, where: str) -> None:
 def sizes_of(env: EnvFile, law: RandomSection) -> Sizes:
     """The padded sizes of every network of a law."""
     sizes = law.sizes
-    return Sizes(sizes.demands, sizes.tunnels, sizes.links, most_sold(env, law))
+    rows = (sizes.demands, sizes.tunnels, sizes.links)
+    return Sizes(*rows, most_sold(env, law), len(law.groups))
 
 
 def _most_sites(law: RandomSection, prototype: str) -> int:

@@ -59,12 +59,21 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Padded sizes of observations and actions: demands, tunnels per demand, links, spans sold."""
+    """Padded sizes of observations and actions.
+
+    Demands, tunnels per demand, links, spans that are sold, and groups of demands.
+    """
 
     demands: int
     tunnels: int
     links: int
     spans: int = 0
+    groups: int = 0
+
+    @property
+    def sees_everything(self) -> bool:
+        """Whether policies see works, rhythms and spans: where capacity is sold, or groups stall."""
+        return self.spans > 0 or self.groups > 0
 
 
 @dataclass(frozen=True, slots=True)

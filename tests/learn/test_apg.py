@@ -37,7 +37,7 @@ def test_an_unroll_earns_what_the_simulator_says(scenario):
     money = 0.0
     with torch.no_grad():
         for _ in range(40):
-            action = trainer.network(unroll.features(), trainer.graph)
+            action = trainer.network(unroll.features(), trainer.grounds.here.graph)
             money += float(unroll.step(action)[0] * unroll_counts(unroll, scenario))
     rule = Learned(scenario.network, policy)
     played = play(scenario, rule, [draw_world(scenario, "train", 7)])
@@ -53,10 +53,10 @@ def unroll_counts(unroll, scenario):
 def test_an_update_changes_what_the_policy_answers(scenario, critic):
     trainer = ApgTrainer(scenario, recipe(critic=critic))
     before, features = trainer.weights(), trainer.unroll.features()
-    answered = trainer.network(features, trainer.graph)
+    answered = trainer.network(features, trainer.grounds.here.graph)
     trainer.update(0.0)
     after = trainer.weights()
-    assert (answered - trainer.network(features, trainer.graph)).abs().max() > 1e-4
+    assert (answered - trainer.network(features, trainer.grounds.here.graph)).abs().max() > 1e-4
     assert trainer.skipped == 0
     assert all(np.isfinite(value).all() for value in after.values())
     changed = [name for name in before if not np.array_equal(before[name], after[name])]

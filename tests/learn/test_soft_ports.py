@@ -108,7 +108,7 @@ def test_a_new_network_answers_nothing_about_spans(tmp_path):
     scenario = ports(tmp_path, {"time.intervals": 40})
     trainer = trainer_of(scenario, cut=20)
     features = trainer.unroll.features()
-    _, about = trainer.network.both(features, trainer.graph)
+    _, about = trainer.network.both(features, trainer.grounds.here.graph)
 
     assert isinstance(trainer.network, PolicyNetwork)
     assert (2, 2, 4) == tuple(about.shape)

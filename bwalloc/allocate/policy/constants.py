@@ -28,7 +28,7 @@ CONSTANTS: dict[str, tuple[str, ...]] = {
     "last-value-lp": ("margin.*",),
     "mpc": ("horizon", "alpha", "tau_h", "margin.*", *_PLANNED, "headroom"),
     "stochastic-lp": ("alpha", "patience", "smoothing", "margin.*", *_PLANNED, "tau_h"),
-    "forecast": (*_LEVEL, "mix.*"),
+    "forecast": (*_LEVEL, "floor", "mix.*"),
     "guarantee": (*_LEVEL, "mix"),
     "constant": ("reserve.*", "weight.*", "spare.*"),
     "action": tuple(part.name for part in (*PARTS, *SPAN_PARTS)),
@@ -38,6 +38,7 @@ _SHARE, _EXPONENT, _SCALE = (0.0, 1.0), (-10.0, 10.0), (0.0, 20.0)
 RANGES: dict[str, tuple[float, float]] = {
     "alpha": _SHARE,
     "quantile": _SHARE,
+    "floor": _SHARE,
     "mix": _SHARE,
     "lead": _SHARE,
     "worth": _SCALE,

@@ -54,8 +54,8 @@ class CorrectedForecast:
             tuned: constants by allocator name, and the scales of the action under `action`.
             compiled: as in `Decoder`.
             usual: the usual day, which orders are made by; None takes every hour to be alike.
-            spans: whether features of spans and of works to come are given; None where capacity
-                is sold.
+            spans: whether features of spans, rhythms and works to come are given; None where
+                capacity is sold, or groups stall.
         """
         check_constants(tuned, "constants")
         self.network = network
@@ -63,9 +63,10 @@ class CorrectedForecast:
         self.correction = Correction(tuned.get("action", {}))
         nothing = no_history(network.n_demands)
         self.asker = Forecast(Context(network, nothing, tuned.get("forecast", {})))
-        sees_spans = network.offers is not None if spans is None else spans
-        self.observer = Observer(network, spans=sees_spans)
-        self.span_observer = SpanObserver(network) if sees_spans else None
+        is_sold = network.offers is not None
+        sees = is_sold or len(network.groups.name) > 0 if spans is None else spans
+        self.observer = Observer(network, spans=sees)
+        self.span_observer = SpanObserver(network) if sees else None
         usual = usual or even_day(network.demands.name)
         self.gated = GatedOrders(network, tuned, usual) if network.offers is not None else None
         self.ordered: OrderMemory | None = None

@@ -18,17 +18,13 @@ import numpy as np
 
 from bwalloc.allocate.policy.correction import PARTS, SPAN_PARTS
 from bwalloc.arrays import Array, Incidence, joined, like, namespace, short_sum, silu
-from bwalloc.observe import TABLES, tables_of
+from bwalloc.observe import tables_of
 
 if TYPE_CHECKING:
     from bwalloc.network import Network
 
-HISTORY = ("fast", "medium", "deviation", "burst")
+HISTORY = ("fast", "medium", "deviation", "burst", "phase", "until", "gap", "uneven")
 """Features of a demand that remember more than the last interval."""
-LATEST = np.array(
-    [feature.name not in HISTORY for feature in TABLES["demands"]], np.float32
-)[:, None, None]  # fmt: skip
-"""1 for the features that are seen without history."""
 MOST_HIDDEN, MOST_ROUNDS = 256, 16
 """Larger networks are refused, in recipes and in bundles."""
 Weights = Mapping[str, Array]
@@ -43,13 +39,20 @@ class Architecture:
         hidden: channels of every encoder.
         rounds: rounds of message passing; 0 leaves every row to itself.
         history: whether features that remember more than the last interval are seen.
-        spans: whether spans that are sold are seen and answered.
+        spans: whether everything is seen: rhythms, works, and spans that are sold, which are
+            answered.
     """
 
     hidden: int = 32
     rounds: int = 2
     history: bool = True
     spans: bool = False
+
+    @property
+    def latest(self) -> np.ndarray:
+        """1 for the features of a demand that are seen without history, (features, 1, 1)."""
+        names = [feature.name for feature in tables_of(spans=self.spans)["demands"]]
+        return np.array([name not in HISTORY for name in names], np.float32)[:, None, None]
 
 
 class Graph:
@@ -192,7 +195,7 @@ def embed(
     """
     seen = features["demands"]
     if not architecture.history:
-        seen = seen * like(LATEST, seen)
+        seen = seen * like(architecture.latest, seen)
     demands = _layer(weights, "demand.in", (seen, None), (features["globals"], None))
     links = _layer(weights, "link.in", (features["links"], None))
     spans = None

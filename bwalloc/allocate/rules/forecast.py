@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Forecast:
     """A quantile forecast per demand, scaled by a margin per class, weighted by value.
 
-    level = (1 - mix) * EWMA + mix * quantile of the window;
+    level = (1 - mix) * EWMA + mix * quantile of the window, `floor` times its mean at least;
     want = margin * level + backlog; weight = value ** value_exponent;
     spare weight = want * value ** spare_exponent.
     """
@@ -30,6 +30,7 @@ class Forecast:
         self.network = context.network
         self.alpha = context.constant("alpha", 0.3)
         self.quantile = context.constant("quantile", 0.9)
+        self.floor = np.float32(context.constant("floor", 0.0))
         self.mix = context.by_class("mix", 0.5)
         self.margin = context.by_class("margin", 1.2)
         value = context.value_usd_per_gbit / context.value_usd_per_gbit.mean()
@@ -43,7 +44,8 @@ class Forecast:
 
     def level_gbps(self, window: Window) -> np.ndarray:
         """The level expected, before margin and backlog, (demands, B)."""
-        return (1 - self.mix) * window.ewma(self.alpha) + self.mix * window.quantile(self.quantile)
+        level = (1 - self.mix) * window.ewma(self.alpha) + self.mix * window.quantile(self.quantile)
+        return np.maximum(level, self.floor * window.ewma(0.0)) if self.floor > 0 else level
 
     def ask_for(self, level_gbps: Array, readings: Readings) -> Ask:
         """What to ask at a level; runs on NumPy and on torch, through which gradients flow."""

@@ -111,8 +111,9 @@ def _carried(source: PolicySession, rows: np.ndarray, readings: Readings) -> Mem
     for place, span in enumerate(SPANS):
         weight = observer.weight(memory.seen, 1.0 - 1.0 / span)
         means[place, is_new] = readings.offered_gbps[is_new] * weight
-    square[is_new], excess[is_new] = 0.0, 0.0
-    return Memory(memory.seen, means, square, excess)
+    rhythm = memory.rhythm.take(rows, 1)
+    square[is_new], excess[is_new], rhythm[:, is_new] = 0.0, 0.0, 0.0
+    return Memory(memory.seen, means, square, excess, rhythm)
 
 
 def _carried_orders(
