@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) install -q 'pip>=25.1'
 	$(BIN)/python $(PIP) install -q -c constraints.txt torch==2.13.0
-	$(BIN)/python $(PIP) install -q -c constraints.txt -e '.[all]' --group dev
+	$(BIN)/python $(PIP) install -q -c constraints.txt -e '.[all,cluster]' --group dev
 	touch $@
 
 .venv-demo/.ready: pyproject.toml constraints.txt
