@@ -9,7 +9,7 @@ hidden.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -19,13 +19,14 @@ from bwalloc.learn.apg import cosine, first_seed
 from bwalloc.learn.checkpoint import arrays_to_modules, modules_to_arrays
 from bwalloc.learn.cloning_dataset import recorded
 from bwalloc.learn.cloning_pairs import Pairs, joined
-from bwalloc.learn.cloning_teacher import check_teacher, taught
+from bwalloc.learn.cloning_teacher import check_teacher, taught, taught_on
 from bwalloc.learn.network import PolicyNetwork
 from bwalloc.observe.feature import SPAN_FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bwalloc.learn.grounds import Draw
     from bwalloc.learn.recipe import Recipe
     from bwalloc.scenario import Scenario
 
@@ -33,6 +34,13 @@ HELD = ("tier", "load", "paid", "pending", "coming", "age")
 """Features of spans that tell the tier that is held, or what was ordered before."""
 SHOWN = np.array([[feature.name not in HELD] for feature in SPAN_FEATURES], np.float32)
 """0 for the features of `HELD`, (features, 1)."""
+
+
+class Lesson(NamedTuple):
+    """Pairs of one network."""
+
+    graph: Graph
+    pairs: Pairs
 
 
 class CloningTrainer:
@@ -50,14 +58,17 @@ class CloningTrainer:
         *,
         device: str = "cpu",
         init: Mapping[str, np.ndarray] | None = None,
+        draw: Draw | None = None,
     ) -> None:
         """Build network and optimiser from the recipe; read the dataset, if there is one.
+
+        With `draw`, every episode is taught on the network of its number.
 
         Raises:
             UnknownNameError: There is no such teacher.
             RecipeError: The dataset cannot be read, or is of another environment.
         """
-        self.recipe, self.scenario, self.device = recipe, scenario, device
+        self.recipe, self.scenario, self.device, self.draw = recipe, scenario, device, draw
         self.network = PolicyNetwork(recipe.architecture(scenario), recipe.seed).to(device)
         if init:
             self.network.load(init)
@@ -67,11 +78,9 @@ class CloningTrainer:
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), recipe.bc.learning_rate, weight_decay=recipe.bc.weight_decay
         )
-        self.graph = Graph.of(scenario.network)
         self.steps, self.loss = 0, float("nan")
-        self.pairs: Pairs | None = None
-        self.gathered = 0
-        self.source = self._source()
+        self.lessons: list[Lesson] = []
+        self.gathered, self.source = 0, self._source()
 
     @property
     def updates(self) -> int:
@@ -87,19 +96,21 @@ class CloningTrainer:
         Returns:
             Money of a mean interval that the pairs earned, USD: what a perfect clone would.
         """
-        bc, pairs = self.recipe.bc, self._gathered()
+        bc = self.recipe.bc
+        self._gather()
         share = bc.final_share + (1 - bc.final_share) * cosine(progress)
         for group in self.optimiser.param_groups:
             group["lr"] = bc.learning_rate * share
         drawn = np.random.default_rng([self.recipe.seed, self.updates])
-        loss = self._error(pairs, drawn.integers(0, len(pairs), bc.batch_size))
+        lesson = self.lessons[drawn.integers(0, len(self.lessons))]
+        loss = self._error(lesson, drawn.integers(0, len(lesson.pairs), bc.batch_size))
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), bc.clip_norm)
         self.optimiser.step()
         self.loss = float(loss.detach())
         self.steps += bc.batch_size
-        return pairs.mean_usd
+        return float(np.mean([each.pairs.mean_usd for each in self.lessons]))
 
     def weights(self) -> dict[str, np.ndarray]:
         """A copy of the policy's weights."""
@@ -114,31 +125,36 @@ class CloningTrainer:
         arrays_to_modules(tensors, {"policy": self.network}, {"policy": self.optimiser})
         self.steps = steps
 
-    def _source(self) -> Iterator[Pairs]:
-        bc = self.recipe.bc
+    def _source(self) -> Iterator[tuple[Scenario, Pairs]]:
+        bc, scenario = self.recipe.bc, self.scenario
         if bc.dataset:
-            return iter([recorded(self.scenario, bc.dataset, bc.episodes)])
+            return iter([(scenario, recorded(scenario, bc.dataset, bc.episodes))])
         check_teacher(bc.teacher)
         first = first_seed(self.recipe.seed)
         seeds, spans = range(first, first + bc.episodes), self.network.architecture.spans
-        return taught(self.scenario, bc.teacher, seeds, spans=spans)
+        if self.draw is not None:
+            return taught_on(self.draw, bc.teacher, seeds, spans=spans)
+        pairs = taught(scenario, bc.teacher, seeds, spans=spans)
+        return ((scenario, some) for some in pairs)
 
-    def _gathered(self) -> Pairs:
-        """The pairs there are at this update: a few episodes more each time, while there are."""
+    def _gather(self) -> None:
+        """What there is to learn from at this update: a bit more each time, while there is."""
         while self.gathered <= self.updates:
             more = next(self.source, None)
             if more is None:
-                break
-            self.pairs = more if self.pairs is None else joined([self.pairs, more])
+                return
+            scenario, pairs = more
+            if self.lessons and self.draw is None:
+                pairs = joined([self.lessons.pop().pairs, pairs])
+            self.lessons.append(Lesson(Graph.of(scenario.network), pairs))
             self.gathered += 1
-        assert self.pairs is not None
-        return self.pairs
 
-    def _error(self, pairs: Pairs, rows: np.ndarray) -> torch.Tensor:
+    def _error(self, lesson: Lesson, rows: np.ndarray) -> torch.Tensor:
+        graph, pairs = lesson
         features = {kind: self._last(seen[rows]) for kind, seen in pairs.features.items()}
         if self.hides:
             features["spans"] = features["spans"] * self._last(SHOWN[None])
-        action, about = self.network.both(features, self.graph)
+        action, about = self.network.both(features, graph)
         missed = action - self._last(pairs.action[rows])
         error = _mean(missed.square(), self._last(pairs.counts[rows]))
         if about is None:

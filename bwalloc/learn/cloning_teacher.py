@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,6 +51,16 @@ def taught(scenario: Scenario, name: str, seeds: Sequence[int], *, spans: bool) 
     for first in range(0, len(seeds), AT_ONCE):
         worlds = [draw_world(scenario, SPLIT, seed) for seed in seeds[first : first + AT_ONCE]]
         yield _Lesson(scenario, _rule(scenario, name, worlds), worlds, spans=spans).played()
+
+
+def taught_on(
+    draw: Callable[[int], Scenario], name: str, seeds: Sequence[int], *, spans: bool
+) -> Iterator[tuple[Scenario, Pairs]]:
+    """The same where each episode plays the network of its number, one at a time."""
+    for seed in seeds:
+        scenario = draw(seed)
+        for pairs in taught(scenario, name, [seed], spans=spans):
+            yield scenario, pairs
 
 
 def _rule(scenario: Scenario, name: str, worlds: Sequence[World]) -> Rule:

@@ -118,7 +118,7 @@ def make_trainer(
     init: Mapping[str, np.ndarray] | None,
     draw: Draw | None = None,
 ) -> Trainer:
-    """The trainer of the recipe's algorithm; with `draw`, apg draws its networks.
+    """The trainer of the recipe's algorithm; with `draw`, apg and bc draw their networks.
 
     Raises:
         RecipeError: The weights to start from are of a network that orders and this one does not,
@@ -139,7 +139,7 @@ def make_trainer(
     if recipe.algorithm == "bc":
         from bwalloc.learn.cloning import CloningTrainer
 
-        return CloningTrainer(scenario, recipe, device=device, init=init)
+        return CloningTrainer(scenario, recipe, device=device, init=init, draw=draw)
     from bwalloc.learn.sb3 import Sb3Trainer
 
     return Sb3Trainer(scenario, recipe, device=device, init=init)

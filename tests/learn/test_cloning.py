@@ -29,7 +29,7 @@ from bwalloc.learn.run import policy_of_run  # noqa: E402
 from bwalloc.learn.train import make_trainer, train  # noqa: E402
 from bwalloc.observe import usual_day  # noqa: E402
 from bwalloc.observe.feature import SPAN_FEATURES  # noqa: E402
-from bwalloc.scenario import draw_world, load_scenario  # noqa: E402
+from bwalloc.scenario import draw_world, load_scenario, load_template  # noqa: E402
 from bwalloc.sim import Episodes, Simulator  # noqa: E402
 from bwalloc.sim.play import play  # noqa: E402
 
@@ -68,6 +68,10 @@ def pairs_of(scenario, name, episodes=2, spans=False):
     return next(taught(scenario, name, range(FIRST, FIRST + episodes), spans=spans))
 
 
+def pairs_in(trainer):
+    return sum(len(lesson.pairs) for lesson in trainer.lessons)
+
+
 def money_of(scenario, name, episodes):
     worlds = [draw_world(scenario, "train", seed) for seed in range(FIRST, FIRST + episodes)]
     rule = Imitator(name).rule(scenario)
@@ -99,7 +103,7 @@ def test_what_is_learned_nears_what_is_taught(scenario):
 
     assert trainer.loss < 0.25 * first
     assert 201 * 16 == trainer.steps
-    assert 8 * 40 == len(trainer.pairs)
+    assert 8 * 40 == pairs_in(trainer)
 
 
 def test_numbers_that_change_nothing_are_not_learned():
@@ -167,7 +171,7 @@ def test_a_tier_that_is_hidden_is_not_seen_before_or_after(ports):
 
     assert len(HELD) == (SHOWN == 0).sum()
     assert not weight[:, hidden].any()
-    assert trainer.pairs.decides.any()
+    assert trainer.lessons[0].pairs.decides.any()
     assert weight[:, names.index("up")].any()
 
 
@@ -207,6 +211,21 @@ def test_a_run_that_goes_on_learns_what_it_would_have_learned(scenario):
     assert all(np.array_equal(weights[name], value) for name, value in resumed.weights().items())
 
 
+def test_networks_that_are_drawn_are_taught_one_by_one():
+    template = load_template("random-edge", overrides=SHORT)
+    given = recipe("random-edge", teacher="max-min", episodes=2)
+    trainer = make_trainer(
+        template.usual, given, "cpu", None, lambda number: template.scenario("train", number)
+    )
+    for _ in range(4):
+        trainer.update(0.0)
+    demands = [lesson.pairs.action.shape[1] for lesson in trainer.lessons]
+
+    assert [template.scenario("train", FIRST + n).network.n_demands for n in (0, 1)] == demands
+    assert demands[0] != demands[1]
+    assert np.isfinite(trainer.loss)
+
+
 def test_a_teacher_that_does_not_exist_is_named(scenario):
     with pytest.raises(UnknownNameError, match=r"'clairvoiant'.*'clairvoyant'"):
         CloningTrainer(scenario, recipe(teacher="clairvoiant"))
@@ -238,7 +257,7 @@ def test_a_dataset_is_found_by_id_and_trained_on(scenario, tmp_path, monkeypatch
     trainer = CloningTrainer(scenario, given)
     trainer.update(0.0)
 
-    assert 40 == len(trainer.pairs)
+    assert 40 == pairs_in(trainer)
 
 
 @can_record
