@@ -226,7 +226,8 @@ class Observer:
 
     def _globals(self, memory: Memory, readings: Readings) -> list[Array]:
         xp = namespace(memory.square)
-        hour = like(np.asarray(readings.hour_of_week, np.float32), memory.square)
+        hour = readings.hour_of_week
+        hour = np.asarray(hour, np.float32) if xp is np else hour.to(memory.square)
         day, week = hour * (2 * np.pi / 24.0), hour * (2 * np.pi / 168.0)
         trailing = memory.means[-1].sum(0) / self.weight(memory.seen, 1.0 - 1.0 / SPANS[-1])
         load = readings.offered_gbps.sum(0)
