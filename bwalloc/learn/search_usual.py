@@ -17,7 +17,6 @@ NETWORK: dict[str, Range | Choices] = {
 SPACES: dict[Algorithm, dict[str, Range | Choices]] = {
     "apg": {
         "apg.learning_rate": Range(3e-4, 3e-2, log=True),
-        "apg.cut": Range(2, 12),
         "apg.cut_value": Range(0.2, 1.2),
         "apg.batch": Choices((16, 32, 64, 128)),
         "apg.average": Choices((0.0, 0.9, 0.98, 0.995)),
@@ -62,20 +61,21 @@ def usual_space(recipe: Recipe, scenario: Scenario) -> dict[str, Range | Choices
 
     Args:
         recipe: its algorithm picks the space.
-        scenario: where capacity can be ordered, gradients of `apg` reach back for hours; nowhere
-            do they reach back further than an episode.
+        scenario: where capacity can be ordered, gradients of `apg` reach back for hours, whatever
+            the recipe says; nowhere do they reach back further than an episode.
     """
-    space = dict(SPACES[recipe.algorithm])
-    if recipe.algorithm == "apg":
-        space["apg.cut"] = _cut(scenario)
     held = searchable(recipe)
-    return {key: entry.widened(held[key]) for key, entry in space.items()}
+    space = {key: entry.widened(held[key]) for key, entry in SPACES[recipe.algorithm].items()}
+    if recipe.algorithm == "apg":
+        space["apg.cut"] = _cut(scenario, recipe.apg.cut)
+    return space
 
 
-def _cut(scenario: Scenario) -> Range:
+def _cut(scenario: Scenario, held: int) -> Range:
     timing = scenario.timing
-    low, high = 2, 12
     if scenario.sizes.spans:
-        low, high = (max(2, int(span / timing.interval_s)) for span in ORDERED_S)
-    high = min(high, timing.intervals)
-    return Range(min(low, high - 1), high)
+        low, high = (int(span / timing.interval_s) for span in ORDERED_S)
+    else:
+        low, high = min(2, held), max(12, held)
+    high = max(2, min(high, timing.intervals))
+    return Range(max(1, min(low, high - 1)), high)

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from bwalloc.errors import BwallocError
+from bwalloc.learn.sweep_watch import watching
 
 Backend: TypeAlias = Literal["loky", "ray", "dask"]
 BACKENDS: tuple[Backend, ...] = ("loky", "ray", "dask")
@@ -21,6 +22,8 @@ ATTEMPTS = 3
 """How often processes may be lost before those that are left are given up."""
 ANSWER_S = 15
 """How long a scheduler has to answer."""
+ORPHANED_S = 1.0
+"""How long a process outlives the one that began it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,19 @@ def _quietly(task: Callable[[Any], object], item: Any, parent: int) -> None:
     import torch
 
     torch.set_num_threads(1)
-    if os.getpid() != parent and threading.current_thread() is threading.main_thread():
+    if os.getpid() == parent:
+        task(item)
+        return
+    if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    task(item)
+    is_child = os.getppid() == parent
+
+    def look() -> None:
+        if is_child and os.getppid() != parent:
+            os._exit(1)  # the one that began this was killed, and may be begun again
+
+    with watching(look, ORPHANED_S):
+        task(item)
 
 
 @contextmanager
