@@ -1,0 +1,143 @@
+"""Networks that are drawn, visited in turn; and rates that are learned before orders."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
+
+import numpy as np  # noqa: E402
+from ordering import ports  # noqa: E402
+
+from bwalloc.errors import RecipeError  # noqa: E402
+from bwalloc.learn.apg import ApgTrainer, first_seed  # noqa: E402
+from bwalloc.learn.recipe import recipe_from  # noqa: E402
+from bwalloc.learn.train import train  # noqa: E402
+from bwalloc.learn.validation import Validation  # noqa: E402
+from bwalloc.scenario import load_template  # noqa: E402
+
+SHORT = {"time.intervals": 40, "random.record_episodes": 2, "random.edges": [3, 4]}
+SHORT |= {"random.hubs": [2, 2], "random.clouds": [1, 1]}
+
+
+@pytest.fixture(scope="module")
+def template():
+    return load_template("random-edge", SHORT)
+
+
+def recipe(**apg):
+    section = {"batch": 2, "networks": 2, "cut": 20, **apg}
+    table = {"env": "random-edge", "network": {"hidden": 8}, "apg": section}
+    return recipe_from(table, "test")
+
+
+def trainer_of(template, **apg):
+    def draw(number):
+        return template.scenario("train", number)
+
+    return ApgTrainer(template.usual, recipe(**apg), draw=draw)
+
+
+def test_updates_go_from_network_to_network_and_each_stays_for_an_episode(template):
+    trainer, visited = trainer_of(template), []
+    for _ in range(8):
+        visited.append(trainer.grounds.here.scenario.digest)
+        trainer.update(0.0)
+
+    first, second, third, fourth = (
+        template.scenario("train", first_seed(0) + n).digest for n in range(4)
+    )
+    assert visited == [first, second, first, second, third, fourth, third, fourth]
+
+
+def test_every_network_moves_the_weights(template):
+    trainer = trainer_of(template)
+    for _ in range(3):
+        before = trainer.network.numpy()
+        trainer.update(0.0)
+        after = trainer.network.numpy()
+        assert any((before[name] != after[name]).any() for name in before)
+
+
+def test_a_run_that_goes_on_meets_networks_it_has_not_seen(template):
+    trainer = trainer_of(template)
+    trainer.update(0.0)
+    other = trainer_of(template)
+    other.resume(trainer.tensors(), trainer.steps)
+
+    used = {ground.scenario.digest for ground in trainer.grounds.grounds}
+    assert not used & {ground.scenario.digest for ground in other.grounds.grounds}
+
+
+def test_validation_plays_each_episode_on_its_own_network(template):
+    validation = Validation.of(template, 3, "forecast")
+
+    digests = [court.scenario.digest for court in validation.courts]
+    assert digests == [template.scenario("validation", seed).digest for seed in range(3)]
+    for seed, court in enumerate(validation.courts):
+        alone = Validation(template.scenario("validation", seed), 3, "forecast")
+        assert court.rival_usd_per_h[0] == pytest.approx(alone.rival_usd_per_h[seed])
+
+
+@pytest.mark.slow
+def test_training_on_drawn_networks_earns_more_on_others(tmp_path):
+    """A hundred updates on small networks; validated on eight that were never trained on."""
+    table = {
+        "env": "random-edge", "steps": 32_000,
+        "validation": {"episodes": 8, "every_steps": 32_000},
+        "network": {"hidden": 16},
+        "apg": {"batch": 8, "networks": 4, "rates_first": 1.0, "rates_cut": 10,
+                "learning_rate": 1e-2, "average": 0.9},
+    }  # fmt: skip
+    folder = train(recipe_from(table, "test"), tmp_path / "run")
+
+    first, *_, last = (point.validation_usd_per_h for point in folder.points)
+    assert last > first + 2
+
+
+def test_rates_are_learned_first_and_then_orders(tmp_path):
+    section = {"batch": 4, "cut": 40, "rates_first": 0.5, "rates_cut": 5, "learning_rate": 1e-2}
+    table = {"env": "ports", "network": {"hidden": 8}, "apg": section}
+    trainer = ApgTrainer(ports(tmp_path), recipe_from(table, "test"))
+    silent = trainer.network.numpy()["span.out.weight"]
+
+    for progress in (0.0, 0.2, 0.49):
+        trainer.update(progress)
+    assert trainer.steps == 3 * 4 * 5
+    np.testing.assert_array_equal(trainer.network.numpy()["span.out.weight"], silent)
+    for progress in (0.5, 0.7):
+        trainer.update(progress)
+    assert trainer.steps == 3 * 4 * 5 + 2 * 4 * 40
+    assert np.abs(trainer.network.numpy()["span.out.weight"] - silent).max() > 1e-4
+
+
+def test_each_part_of_a_run_has_its_own_learning_rate(tmp_path):
+    section = {"batch": 2, "cut": 40, "rates_first": 0.5, "rates_cut": 5, "final_share": 0.1}
+    table = {"env": "ports", "network": {"hidden": 8}, "apg": section}
+    trainer = ApgTrainer(ports(tmp_path), recipe_from(table, "test"))
+    rates = []
+    for progress in (0.0, 0.4999, 0.5, 0.9999):
+        trainer.update(progress)
+        rates.append(trainer.optimiser.param_groups[0]["lr"] / 3e-3)
+
+    assert rates == pytest.approx([1.0, 0.1, 1.0, 0.1], abs=1e-3)
+
+
+def test_gradients_no_longer_than_an_episode(tmp_path):
+    scenario = ports(tmp_path, {"time.intervals": 60})
+    for section in ({"cut": 61}, {"cut": 60, "rates_first": 0.5, "rates_cut": 61}):
+        with pytest.raises(RecipeError, match=r"got 61, an episode of .* has 60"):
+            ApgTrainer(scenario, recipe_from({"env": "ports", "apg": section}, "test"))
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_no_tensor_turns_into_an_array_unasked(template, tmp_path, monkeypatch, drawn):
+    """A tensor on a GPU cannot: what is needed on NumPy is fetched in so many words."""
+
+    def refuse(*_):
+        raise TypeError
+
+    trainer = trainer_of(template) if drawn else ApgTrainer(ports(tmp_path), recipe(critic=True))
+    monkeypatch.setattr(torch.Tensor, "__array__", refuse)
+    trainer.update(0.0)
+    trainer.update(0.0)
