@@ -19,7 +19,7 @@ from bwalloc.learn.apg import cosine, first_seed
 from bwalloc.learn.checkpoint import arrays_to_modules, modules_to_arrays
 from bwalloc.learn.cloning_dataset import recorded
 from bwalloc.learn.cloning_pairs import Pairs, joined
-from bwalloc.learn.cloning_teacher import check_teacher, taught, taught_on
+from bwalloc.learn.cloning_teacher import taught, taught_on
 from bwalloc.learn.network import PolicyNetwork
 from bwalloc.observe.feature import SPAN_FEATURES
 
@@ -65,7 +65,6 @@ class CloningTrainer:
         With `draw`, every episode is taught on the network of its number.
 
         Raises:
-            UnknownNameError: There is no such teacher.
             RecipeError: The dataset cannot be read, or is of another environment.
         """
         self.recipe, self.scenario, self.device, self.draw = recipe, scenario, device, draw
@@ -129,7 +128,6 @@ class CloningTrainer:
         bc, scenario = self.recipe.bc, self.scenario
         if bc.dataset:
             return iter([(scenario, recorded(scenario, bc.dataset, bc.episodes))])
-        check_teacher(bc.teacher)
         first = first_seed(self.recipe.seed)
         seeds, spans = range(first, first + bc.episodes), self.network.architecture.spans
         if self.draw is not None:

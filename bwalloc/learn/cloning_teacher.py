@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.allocate import CLASSICAL, ORDERING, Ask, make_rule
+from bwalloc.allocate import Ask, make_rule
 from bwalloc.allocate.orders.rules import NO_ORDER, OrderingRule
 from bwalloc.allocate.policy.corrected import CorrectedForecast
 from bwalloc.allocate.rule import orders_of
-from bwalloc.errors import unknown_name
 from bwalloc.gym.imitation import asked_by, scaled_to
 from bwalloc.learn.cloning_pairs import Pairs, joined, pairs_of
+from bwalloc.learn.recipe import CLAIRVOYANT
 from bwalloc.money import net_usd
 from bwalloc.observe import measured, usual_day
 from bwalloc.scenario import draw_world, train_worlds
@@ -23,24 +23,11 @@ if TYPE_CHECKING:
     from bwalloc.allocate import Rule
     from bwalloc.scenario import Scenario, World
 
-CLAIRVOYANT = "clairvoyant"
-TEACHERS = (CLAIRVOYANT, *CLASSICAL, *ORDERING)
 SPLIT = "train"
 AT_ONCE = 4
 """Episodes played together; pairs come that many at a time."""
 DUST = 1e-9
 """A rate (Gbit/s), share or weight below this is none."""
-
-
-def check_teacher(name: str) -> None:
-    """Refuse a teacher that does not exist.
-
-    Raises:
-        UnknownNameError: Names the nearest.
-    """
-    if name not in TEACHERS:
-        remedy = "Set teacher in [bc] of the recipe."
-        raise unknown_name(kind="teacher", name=name, known=TEACHERS, remedy=remedy)
 
 
 def taught(scenario: Scenario, name: str, seeds: Sequence[int], *, spans: bool) -> Iterator[Pairs]:

@@ -7,10 +7,11 @@ import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from bwalloc.allocate import CLASSICAL, ORDERING
 from bwalloc.allocate.policy.neural import MOST_HIDDEN, MOST_ROUNDS, Architecture
-from bwalloc.errors import RecipeError, ScenarioError
+from bwalloc.errors import RecipeError, ScenarioError, unknown_name
 from bwalloc.scenario import Shift
 from bwalloc.scenario.fields import NO_TEXT, Count, NonNegative, Positive, Section, Share
 from bwalloc.scenario.schema import ShiftSection
@@ -130,6 +131,17 @@ class SacSection(Section):
     critic_first: Annotated[int, Field(ge=0), NO_TEXT] = 30
 
 
+CLAIRVOYANT = "clairvoyant"
+TEACHERS = (CLAIRVOYANT, *CLASSICAL, *ORDERING)
+
+
+def _known(teacher: str) -> str:
+    if teacher not in TEACHERS:
+        remedy = "Set teacher in [bc] of the recipe."
+        raise unknown_name(kind="teacher", name=teacher, known=TEACHERS, remedy=remedy)
+    return teacher
+
+
 class BcSection(Section):
     """Behaviour cloning: see `bwalloc.learn.cloning`.
 
@@ -145,7 +157,7 @@ class BcSection(Section):
         hide_orders: where capacity is sold, hide what tells the tier that is held or on its way.
     """
 
-    teacher: str = "clairvoyant"
+    teacher: Annotated[str, AfterValidator(_known)] = CLAIRVOYANT
     dataset: str = ""
     episodes: Count = 32
     batch_size: Count = 64
@@ -207,6 +219,7 @@ def recipe_from(table: Mapping[str, Any], where: str) -> Recipe:
 
     Raises:
         RecipeError: A key is unknown or its value wrong; names it, and the nearest key.
+        UnknownNameError: There is no such teacher.
     """
     try:
         return validate(Recipe, dict(table), where)

@@ -15,7 +15,7 @@ from ordering import port_file  # noqa: E402
 from bwalloc.allocate.policy.corrected import CorrectedForecast  # noqa: E402
 from bwalloc.allocate.policy.learned import Policy  # noqa: E402
 from bwalloc.cli import main  # noqa: E402
-from bwalloc.errors import RecipeError, UnknownNameError  # noqa: E402
+from bwalloc.errors import RecipeError  # noqa: E402
 from bwalloc.gym import recording  # noqa: E402
 from bwalloc.gym.imitation import Imitator  # noqa: E402
 from bwalloc.gym.recording import Setting, record  # noqa: E402
@@ -226,9 +226,13 @@ def test_networks_that_are_drawn_are_taught_one_by_one():
     assert np.isfinite(trainer.loss)
 
 
-def test_a_teacher_that_does_not_exist_is_named(scenario):
-    with pytest.raises(UnknownNameError, match=r"'clairvoiant'.*'clairvoyant'"):
-        CloningTrainer(scenario, recipe(teacher="clairvoiant"))
+def test_a_teacher_that_does_not_exist_is_named(tmp_path, capsys):
+    (tmp_path / "r.toml").write_text(RECIPE.replace("max-min", "max-mim"))
+    line = ["train", "tiny-edge", "--recipe", str(tmp_path / "r.toml")]
+
+    assert 2 == main([*line, "--out", str(tmp_path / "run")])
+    assert "No teacher called 'max-mim'. Nearest: 'max-min'." in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def recorded_at(folder, allocator="guarantee", overrides=SHORT, env="tiny-edge"):
