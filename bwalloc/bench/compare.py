@@ -49,6 +49,7 @@ def compare(
     allocators: Sequence[str] | None = None,
     jobs: int = 1,
     max_decide_ms: float | None = None,
+    bound: bool = True,
     progress: Progress | None = None,
     **setting: Any,
 ) -> Comparison:
@@ -60,6 +61,8 @@ def compare(
             agents of the catalogue for this environment. `static-peak` always runs.
         jobs: processes.
         max_decide_ms: leave out (and name) allocators whose median decision takes longer.
+        bound: prove a bound of every episode; without it nothing is planned, `clairvoyant` stays
+            out, and regret is not known.
         progress: called with a text, the number of finished tasks and of all tasks.
         **setting: fields of `Setting`: split, episodes, seed, overrides, traces, columns, envs.
 
@@ -71,11 +74,12 @@ def compare(
         BundleError: a path holds no agent, or a broken one.
     """
     chosen = Setting(env=env, **setting)
-    names = check(chosen, allocators, max_decide_ms)
+    names = check(chosen, allocators, max_decide_ms, bound=bound)
     result = Comparison(chosen)
     begin = time.perf_counter()
+    planned = chosen.seeds if bound else ()
     try:
-        _play_all(result, names, jobs, progress)
+        _play_all(result, names, planned, jobs, progress)
     except KeyboardInterrupt:
         result.interrupted = True
     result.played = {name: result.played[name] for name in names if name in result.played}
@@ -85,7 +89,11 @@ def compare(
 
 
 def check(
-    setting: Setting, allocators: Sequence[str] | None = None, max_decide_ms: float | None = None
+    setting: Setting,
+    allocators: Sequence[str] | None = None,
+    max_decide_ms: float | None = None,
+    *,
+    bound: bool = True,
 ) -> list[str]:
     """Find out before the work that a comparison cannot be made; names of all who play.
 
@@ -109,17 +117,25 @@ def check(
     scenario = tasks.scenario_of(setting)
     trace_statistics(scenario)  # refuses traces that are too short
     check_constants(scenario.tuned, scenario.slug)
-    return players(allocators, scenario.id, sells=scenario.network.offers is not None)
+    names = players(allocators, scenario.id, sells=scenario.network.offers is not None)
+    if not bound and CLAIRVOYANT in (allocators or ()):
+        msg = f"'{CLAIRVOYANT}' plays the plan that proves the bound: leave one of the two out."
+        raise BwallocError(msg)
+    return [name for name in names if bound or name != CLAIRVOYANT]
 
 
 def _play_all(
-    result: Comparison, names: Sequence[str], jobs: int, progress: Progress | None
+    result: Comparison,
+    names: Sequence[str],
+    planned: Sequence[int],
+    jobs: int,
+    progress: Progress | None,
 ) -> None:
     """Legacy first and plans last, so that an interrupted run has something to show."""
     setting = result.setting
     rules = sorted((name for name in names if name != CLAIRVOYANT), key=_cost, reverse=True)
     work: list[Task] = [(Timed(tasks.run_allocator), name) for name in rules]
-    work += [(Timed(tasks.run_plan), seed) for seed in setting.seeds]
+    work += [(Timed(tasks.run_plan), seed) for seed in planned]
     plans: dict[int, Plan] = {}
     for done, (rule_or_seed, timed) in enumerate(run_tasks(setting, work, jobs), start=1):
         found, spent_s = timed

@@ -42,6 +42,7 @@ def run(
     trace: Annotated[tuple[str, ...], Parameter(help="CLASS=PATH", negative="")] = (),
     columns: Annotated[str, Parameter(help="time=NAME,context=NAME,generated=NAME")] = "",
     max_decide_ms: float | None = None,
+    bound: bool = True,
     jobs: int = 0,
     envs: Path | None = None,
     json_file: Annotated[Path | None, Parameter(name="--json")] = None,
@@ -59,6 +60,8 @@ def run(
         trace: request traces that drive a class, as CLASS=PATH.
         columns: what the columns of the traces are called; as in Azure's by default.
         max_decide_ms: leave out allocators whose median decision takes longer.
+        bound: prove a bound of every episode, which takes most of the time where it is not known
+            yet; without it regret and clairvoyant are left out.
         jobs: processes; one per core by default.
         envs: a folder with environments of your own.
         json_file: write the results here.
@@ -79,11 +82,12 @@ def run(
     settings["traces"] = _pairs("trace", trace, "inference=requests.csv")
     settings["columns"] = _pairs("columns", _split(columns), "time=at")
     for name in env:
-        check(Setting(name, **settings), names, max_decide_ms)
+        check(Setting(name, **settings), names, max_decide_ms, bound=bound)
     comparisons: list[Comparison] = []
     for name in env:
         if not any(one.interrupted for one in comparisons):
-            options = {**settings, "allocators": names, "max_decide_ms": max_decide_ms}
+            options = {"allocators": names, "max_decide_ms": max_decide_ms, "bound": bound}
+            options |= settings
             comparisons.append(_compare_one(name, jobs=jobs or os.cpu_count() or 1, **options))
     return _publish(comparisons, json_file, report)
 
@@ -185,8 +189,9 @@ def _table(result: dict[str, Any], *, is_narrow: bool) -> Table:
     for at in shown:
         table.add_column(FIGURES[at], justify="right", no_wrap=True)
     bound = result["bound"]["net_usd_per_h"]
-    figures = [_number(bound["mean"], 2), _range(bound, 2), "0.000", *[""] * 5]
-    table.add_row("bound", "proven", *(figures[at] for at in shown))
+    if math.isfinite(bound["mean"]):
+        figures = [_number(bound["mean"], 2), _range(bound, 2), "0.000", *[""] * 5]
+        table.add_row("bound", "proven", *(figures[at] for at in shown))
     ranked = sorted(
         result["allocators"].items(), key=lambda item: -item[1]["net_usd_per_h"]["mean"]
     )

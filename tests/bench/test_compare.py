@@ -52,6 +52,21 @@ def test_the_second_run_reads_its_plans_from_the_cache(monkeypatch):
     assert first.played["clairvoyant"].net_usd == second.played["clairvoyant"].net_usd
 
 
+def test_without_a_bound_nothing_is_planned(monkeypatch):
+    def planned(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(tasks, "run_plan", planned)
+    result = compare("tiny-edge", episodes=2, overrides=SHORT, bound=False)
+    entry = json.loads(json.dumps(document("c", [summarise(result)])))["results"][0]
+
+    assert "clairvoyant" not in entry["allocators"]
+    assert "max-min" in entry["allocators"]
+    assert entry["allocators"]["max-min"]["gain_over_best_classical_usd_per_h"]["mean"] <= 0
+    with pytest.raises(BwallocError, match="leave one of the two out"):
+        compare("tiny-edge", allocators=["clairvoyant"], bound=False)
+
+
 def test_a_slow_allocator_is_left_out_and_named():
     result = compare(
         "tiny-edge", allocators=["max-min"], episodes=1, overrides=SHORT, max_decide_ms=1e-6
