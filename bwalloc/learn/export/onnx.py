@@ -7,6 +7,7 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from bwalloc.allocate.policy.decision import input_names, output_names
@@ -15,7 +16,6 @@ from bwalloc.learn.export.graph import DecisionGraph
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    import numpy as np
     from onnx import ModelProto
 
     from bwalloc.allocate.policy.learned import Policy
@@ -26,6 +26,8 @@ DYNAMIC = {"want_gbps": (0,), "weight": (0,), "spare_weight": (0,), "capacity_gb
     "spans": (1,), "span_of_link": (0,),
 }  # fmt: skip
 """Axes of the inputs whose sizes are free."""
+SEVERAL = 2
+"""Spans of an example that has fewer."""
 REGISTRATION = "torch.onnx._internal.exporter._registration"
 """The logger on which torch's exporter says which operators it knows."""
 
@@ -39,7 +41,8 @@ def onnx_of(policy: Policy, example: Mapping[str, np.ndarray]) -> bytes:
     """
     spans = policy.architecture.spans
     inputs, outputs = input_names(spans=spans), output_names(spans=spans)
-    given = tuple(torch.as_tensor(example[name]) for name in inputs)
+    traced = _with_spans(example) if spans else example
+    given = tuple(torch.as_tensor(traced[name]) for name in inputs)
     auto = torch.export.Dim.AUTO  # pyright: ignore[reportPrivateImportUsage]
     dynamic = tuple(dict.fromkeys(DYNAMIC[name], auto) for name in inputs)
     with warnings.catch_warnings(), _torchvision_unmentioned():
@@ -52,6 +55,16 @@ def onnx_of(policy: Policy, example: Mapping[str, np.ndarray]) -> bytes:
         msg = "torch.onnx.export gave no program"
         raise RuntimeError(msg)
     return _without_notes(program.model_proto).SerializeToString()
+
+
+def _with_spans(example: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """The example with several spans: tracing takes none, or one, for a constant of the graph."""
+    features, spans, batch = example["spans"].shape
+    if spans > 1:
+        return example
+    several = np.zeros((features, SEVERAL, batch), np.float32)
+    unsold = np.full_like(example["span_of_link"], SEVERAL)
+    return {**example, "spans": several, "span_of_link": unsold}
 
 
 def _without_notes(model: ModelProto) -> ModelProto:
