@@ -20,7 +20,7 @@ Backend: TypeAlias = Literal["loky", "ray", "dask"]
 BACKENDS: tuple[Backend, ...] = ("loky", "ray", "dask")
 ATTEMPTS = 3
 """How often processes may be lost before those that are left are given up."""
-ANSWER_S = 15
+ANSWER_S = 30
 """How long a scheduler has to answer."""
 ORPHANED_S = 1.0
 """How long a process outlives the one that began it."""
@@ -176,6 +176,8 @@ def _answering(how: Spread) -> Generator[None]:
         yield
     except (OSError, RuntimeError, ValueError) as error:
         place = f"no {how.backend} cluster answers at --address {how.address}"
+        if how.backend == "ray" and how.address:
+            place += ", or it asks for a token (RAY_AUTH_MODE, RAY_AUTH_TOKEN)"
         said = place if how.address else f"the {how.backend} cluster of this machine does not start"
         msg = f"--backend {how.backend}: {said} ({_line(error)})."
         raise BwallocError(msg) from None
