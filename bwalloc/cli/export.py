@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bwalloc.cli.command import command_line
 from bwalloc.cli.extras import needing
@@ -32,6 +32,7 @@ def run(
     *,
     out: Path,
     episodes: int = 40,
+    bound: bool = True,
     jobs: int = 0,
     sign_key: Path | None = None,
     envs: Path | None = None,
@@ -42,6 +43,7 @@ def run(
         run_folder: what `bwalloc train` wrote.
         out: folder of the bundle, or one file if it ends in .bwalloc; its name is the agent's.
         episodes: of the test split for the card, and a quarter as many per shift; 0 plays none.
+        bound: prove a bound of every episode for the card, as in `bwalloc compare`.
         jobs: processes; one per core by default.
         sign_key: Ed25519 private key (PEM) to sign the manifest with.
         envs: a folder with environments of your own.
@@ -64,7 +66,8 @@ def run(
     parts, manifest, env = _parts(run_folder, _name(out), envs)
     scores = None
     if episodes:
-        scores = _scored(parts, manifest, env, episodes, jobs or os.cpu_count() or 1, envs)
+        options = {"episodes": episodes, "bound": bound, "jobs": jobs or os.cpu_count() or 1}
+        scores = _scored(parts, manifest, env, envs=envs, **options)
     _write(out, parts, manifest, scores, sign_key, _variety(run_folder))
     print(f"exported: {out} ({sum(map(len, parts.values())) / 1e3:.0f} kB)")
     if scores:
@@ -148,9 +151,7 @@ def _scored(
     parts: dict[str, bytes],
     manifest: Manifest,
     env: str,
-    episodes: int,
-    jobs: int,
-    envs: Path | None,
+    **options: Any,
 ) -> Scores:
     """Play a draft of the bundle on the environment of its recipe, which may be a file."""
     from bwalloc.bench.card import scores_of
@@ -158,7 +159,7 @@ def _scored(
     with tempfile.TemporaryDirectory() as folder, progress_bar("scores") as tell:
         draft = Path(folder) / manifest.name
         _write(draft, parts, manifest, None, None)
-        return scores_of(draft, env, episodes=episodes, jobs=jobs, envs=envs, progress=tell)
+        return scores_of(draft, env, progress=tell, **options)
 
 
 def _variety(run_folder: Path) -> list[str]:
