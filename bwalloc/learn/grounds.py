@@ -30,8 +30,8 @@ class Ground:
 class Grounds:
     """Where the next update is played.
 
-    A network that was drawn stays for as many updates as an episode has, so that every hour of its
-    clock is met once.
+    A network that was drawn stays for a part of an episode; its episodes begin at different hours,
+    so that the whole clock is met.
 
     Args:
         scenario: the environment; where networks are drawn, what stands for them.
@@ -90,5 +90,5 @@ class Grounds:
             scenario, apg.batch, cut=self.cut, seed=self.first, device=self.device,
             smooth_gbit=apg.smooth_gbit,
         )  # fmt: skip
-        updates = scenario.timing.intervals // self.cut
+        updates = max(1, round(apg.stay * scenario.timing.intervals / self.cut))
         return Ground(scenario, unroll, Graph.of(scenario.network), updates)

@@ -57,6 +57,7 @@ class ApgSection(Section):
     Attributes:
         batch: episodes unrolled together.
         networks: visited in turn, where every episode draws its own network.
+        stay: share of an episode after which another network takes the place of a drawn one.
         cut: intervals a gradient reaches back. Where capacity is ordered at least two paid blocks:
             120 to 240 minutes.
         rates_first: share of the run in which rates alone are learned, with gradients that reach
@@ -75,6 +76,7 @@ class ApgSection(Section):
 
     batch: Count = 64
     networks: Count = 8
+    stay: Share = 0.25
     cut: Count = 5
     rates_first: Share = 0.0
     rates_cut: Count = 15

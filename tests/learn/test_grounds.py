@@ -26,7 +26,7 @@ def template():
 
 
 def recipe(**apg):
-    section = {"batch": 2, "networks": 2, "cut": 20, **apg}
+    section = {"batch": 2, "networks": 2, "stay": 1.0, "cut": 20, **apg}
     table = {"env": "random-edge", "network": {"hidden": 8}, "apg": section}
     return recipe_from(table, "test")
 
