@@ -2,6 +2,7 @@
 
 import pytest
 
+from bwalloc.allocate.policy.decision import TOPOLOGY
 from bwalloc.bench.tasks import Setting, rule_of, run_allocator, scenario_of
 from bwalloc.scenario import load_scenario
 from bwalloc.serve import agents_for, list_agents, load_bundle
@@ -42,11 +43,12 @@ def test_it_earns_more_than_what_it_corrects(name):
 @pytest.mark.parametrize("name", AGENTS)
 def test_its_decisions_do_not_depend_on_the_batch(name):
     bundle = load_bundle(name)
-    stored = golden_decisions(bundle.parts["golden.safetensors"], name)
+    spans = bundle.policy.architecture.spans
+    stored = golden_decisions(bundle.parts["golden.safetensors"], name, spans=spans)
     together = decide_plainly(bundle.policy, stored)
     for row in range(stored["capacity_gbps"].shape[-1]):
         columns = slice(row, row + 1)
-        given = {key: v if key == "hops" else v[..., columns] for key, v in stored.items()}
+        given = {key: v if key in TOPOLOGY else v[..., columns] for key, v in stored.items()}
         expected = {key: v[..., columns] for key, v in together.items()}
         found = decide_plainly(bundle.policy, given)
 

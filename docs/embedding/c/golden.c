@@ -14,12 +14,16 @@
 #include "tensors.h"
 
 #define TOLERANCE 1e-5
-enum { INPUTS = 10, OUTPUTS = 2, CAPACITY = 8, HOPS = 9 };
+enum { INPUTS = 12, OUTPUTS = 3, CAPACITY = 8, HOPS = 9, SPAN_OF_LINK = 11 };
+/* The last two inputs and the last output are those of policies that order capacity. */
 static const char *const input_names[INPUTS] = {
-    "demands", "tunnels", "links", "globals", "want_gbps",
-    "weight", "split", "spare_weight", "capacity_gbps", "hops",
+    "demands", "tunnels",      "links",         "globals", "want_gbps", "weight",
+    "split",   "spare_weight", "capacity_gbps", "hops",    "spans",     "span_of_link",
 };
-static const char *const output_names[OUTPUTS] = {"rates_gbps", "action"};
+static const char *const output_names[OUTPUTS] = {"rates_gbps", "action", "span_action"};
+static int input_count = INPUTS - 2, output_count = OUTPUTS - 1;
+
+static int is_whole(int input) { return input == HOPS || input == SPAN_OF_LINK; }
 
 static const OrtApi *ort;
 
@@ -44,7 +48,7 @@ static Array one_decision(Tensor all, int64_t decision) {
     memcpy(one.shape, all.shape, sizeof one.shape);
     one.shape[one.axes - 1] = 1;
     one.size = rows * sizeof(float);
-    one.numbers = malloc(one.size);
+    one.numbers = malloc(one.size + 1); /* a network may sell no spans */
     for (size_t row = 0; one.numbers && row < rows; row++)
         memcpy((float *)one.numbers + row,
                all.numbers + sizeof(float) * (row * (size_t)decisions + (size_t)decision),
@@ -70,20 +74,20 @@ static OrtSession *open_session(OrtEnv *env, File graph) {
     return session;
 }
 
-/* Rates and action for the inputs, in the order of the names; the caller releases `outputs`. */
+/* Rates and actions for the inputs, in the order of the names; the caller releases `outputs`. */
 static void decide(OrtSession *session, const Array *inputs, OrtValue **outputs) {
     OrtMemoryInfo *memory;
     OrtValue *values[INPUTS];
     check(ort->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &memory));
-    for (int i = 0; i < INPUTS; i++)
+    for (int i = 0; i < input_count; i++)
         check(ort->CreateTensorWithDataAsOrtValue(
             memory, inputs[i].numbers, inputs[i].size, inputs[i].shape, inputs[i].axes,
-            i == HOPS ? ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+            is_whole(i) ? ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
             &values[i]));
-    for (int i = 0; i < OUTPUTS; i++) outputs[i] = NULL;
-    check(ort->Run(session, NULL, input_names, (const OrtValue *const *)values, INPUTS,
-                   output_names, OUTPUTS, outputs));
-    for (int i = 0; i < INPUTS; i++) ort->ReleaseValue(values[i]);
+    for (int i = 0; i < output_count; i++) outputs[i] = NULL;
+    check(ort->Run(session, NULL, input_names, (const OrtValue *const *)values,
+                   (size_t)input_count, output_names, (size_t)output_count, outputs));
+    for (int i = 0; i < input_count; i++) ort->ReleaseValue(values[i]);
     ort->ReleaseMemoryInfo(memory);
 }
 
@@ -119,6 +123,7 @@ int main(int count, char **arguments) {
     OrtEnv *env;
     check(ort->CreateEnv(ORT_LOGGING_LEVEL_ERROR, "bwalloc", &env));
     OrtSession *session = open_session(env, graph);
+    if (holds_tensor(golden, "spans")) input_count = INPUTS, output_count = OUTPUTS;
 
     Tensor capacities = find_tensor(golden, input_names[CAPACITY], "F32");
     int64_t decisions = capacities.shape[capacities.axes - 1];
@@ -127,20 +132,20 @@ int main(int count, char **arguments) {
         Array inputs[INPUTS];
         OrtValue *outputs[OUTPUTS];
         double widest = 0;
-        for (int i = 0; i < INPUTS; i++)
-            inputs[i] = i == HOPS
+        for (int i = 0; i < input_count; i++)
+            inputs[i] = is_whole(i)
                             ? whole(find_tensor(golden, input_names[i], "I64"))
                             : one_decision(find_tensor(golden, input_names[i], "F32"), each);
         for (size_t link = 0; link < inputs[CAPACITY].size / sizeof(float); link++)
             widest = fmax(widest, ((float *)inputs[CAPACITY].numbers)[link]);
         decide(session, inputs, outputs);
-        for (int i = 0; i < OUTPUTS; i++) {
+        for (int i = 0; i < output_count; i++) {
             Array expected = one_decision(find_tensor(golden, output_names[i], "F32"), each);
             largest = larger(largest, difference(outputs[i], expected, i == 0 ? widest : 1));
             free(expected.numbers);
             ort->ReleaseValue(outputs[i]);
         }
-        for (int i = 0; i < INPUTS; i++) free(inputs[i].numbers);
+        for (int i = 0; i < input_count; i++) free(inputs[i].numbers);
     }
     printf("%lld decisions, largest difference %.1e\n", (long long)decisions, largest);
     ort->ReleaseSession(session);

@@ -40,22 +40,41 @@ static size_t numbers_after(const char *entry, const char *key, int64_t *found, 
     return count;
 }
 
+/* A copy of the header, which the caller frees; `name` is what is looked for. */
+static char *header_of(File file, const char *name, uint64_t *length) {
+    *length = 0;
+    if (file.size < 8) fail("is cut off", name);
+    for (int byte = 7; byte >= 0; byte--) *length = *length << 8 | (unsigned char)file.bytes[byte];
+    if (*length > file.size - 8) fail("is cut off", name);
+    char *header = malloc(*length + 1);
+    if (!header) fail("no memory", name);
+    memcpy(header, file.bytes + 8, *length);
+    header[*length] = '\0';
+    return header;
+}
+
+static char *entry_of(char *header, const char *name) {
+    char key[128];
+    snprintf(key, sizeof key, "\"%s\":{", name);
+    return strstr(header, key);
+}
+
+int holds_tensor(File file, const char *name) {
+    uint64_t length;
+    char *header = header_of(file, name, &length);
+    int holds = entry_of(header, name) != NULL;
+    free(header);
+    return holds;
+}
+
 Tensor find_tensor(File file, const char *name, const char *kind) {
-    char key[128], dtype[32];
-    uint64_t length = 0;
+    char dtype[32];
+    uint64_t length;
     int64_t offsets[2];
     Tensor found = {0};
-    if (file.size < 8) fail("is cut off", name);
-    for (int byte = 7; byte >= 0; byte--) length = length << 8 | (unsigned char)file.bytes[byte];
-    if (length > file.size - 8) fail("is cut off", name);
-
-    char *header = malloc(length + 1);
-    if (!header) fail("no memory", name);
-    memcpy(header, file.bytes + 8, length);
-    header[length] = '\0';
-    snprintf(key, sizeof key, "\"%s\":{", name);
+    char *header = header_of(file, name, &length);
     snprintf(dtype, sizeof dtype, "\"dtype\":\"%s\"", kind);
-    char *entry = strstr(header, key);
+    char *entry = entry_of(header, name);
     char *end = entry ? strchr(entry, '}') : NULL;
     if (!end) fail("is not in the file", name);
     *end = '\0';

@@ -24,6 +24,9 @@ typedef struct {
 /* The whole file; ends the program if it cannot be read. */
 File read_file(const char *folder, const char *name);
 
+/* Whether there is an array of that name. */
+int holds_tensor(File file, const char *name);
+
 /* The array of that name and kind ("F32" or "I64"); ends the program if there is none. */
 Tensor find_tensor(File file, const char *name, const char *kind);
 
