@@ -156,7 +156,7 @@ class BcSection(Section):
         learning_rate: of AdamW; falls along a cosine to `final_share` of it.
         weight_decay: of AdamW.
         clip_norm: largest norm of a gradient.
-        hide_orders: where capacity is sold, hide what tells the tier that is held or on its way.
+        hide_orders: where capacity is sold, hide the tier that is held or on its way; see `HELD`.
     """
 
     teacher: Annotated[str, AfterValidator(_known)] = CLAIRVOYANT
@@ -167,7 +167,7 @@ class BcSection(Section):
     final_share: Share = 0.1
     weight_decay: NonNegative = 0.0
     clip_norm: Positive = 1.0
-    hide_orders: Flag = True
+    hide_orders: Flag = False
 
 
 class VarietySection(ShiftSection):

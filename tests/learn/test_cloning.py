@@ -164,7 +164,9 @@ def no_action(scenario):
 def test_a_tier_that_is_hidden_is_not_seen_before_or_after(ports):
     names = [feature.name for feature in SPAN_FEATURES]
     hidden = [names.index(name) for name in HELD]
-    trainer = CloningTrainer(ports, recipe("ports", teacher="two-bar", episodes=2))
+    trainer = CloningTrainer(
+        ports, recipe("ports", teacher="two-bar", episodes=2, hide_orders=True)
+    )
     for _ in range(3):
         trainer.update(0.0)
     weight = trainer.weights()["span.in.weight"]
@@ -176,9 +178,7 @@ def test_a_tier_that_is_hidden_is_not_seen_before_or_after(ports):
 
 
 def test_where_it_is_shown_it_is_learned_from(ports):
-    trainer = CloningTrainer(
-        ports, recipe("ports", teacher="two-bar", episodes=2, hide_orders=False)
-    )
+    trainer = CloningTrainer(ports, recipe("ports", teacher="two-bar", episodes=2))
     before = trainer.weights()
     trainer.update(0.0)  # the last layer begins at 0, so that nothing passes behind it at first
     trainer.update(0.0)
