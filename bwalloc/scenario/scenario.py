@@ -72,7 +72,7 @@ class Sizes:
 
     @property
     def sees_everything(self) -> bool:
-        """Whether policies see works, rhythms and spans: where capacity is sold, or groups stall."""
+        """Whether policies see works, rhythms, spans: where capacity is sold, or groups stall."""
         return self.spans > 0 or self.groups > 0
 
 
