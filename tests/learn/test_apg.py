@@ -130,7 +130,7 @@ def test_only_intervals_after_the_warm_up_count_wherever_the_cut_falls(scenario)
 
 
 def played(trainer):
-    money, _ = trainer._play()
+    money, _ = trainer._play(orders=True)
     trainer.unroll.detach()
     return money
 
