@@ -86,6 +86,7 @@ def record(setting: Setting, out: Path, progress: Progress | None = None) -> Rec
     _check(setting)
     imitator, env = Imitator(setting.allocator), _made(setting)
     dataset_id = _id_of(env.unwrapped.scenario.slug, setting)  # pyright: ignore[reportAttributeAccessIssue]
+    out = out.resolve()  # Minari takes the size of a dataset by an absolute path only
     final = out / dataset_id
     if final.exists():
         msg = f"'{final}' exists: name another --out, or remove it."

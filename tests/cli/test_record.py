@@ -1,5 +1,6 @@
 import importlib.util
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,3 +133,11 @@ def test_what_is_missing_is_named_with_the_command(tmp_path, capsys, monkeypatch
 
     expected = "bwalloc: Recording needs h5py: pip install 'bwalloc[offline]'\n"
     assert expected == capsys.readouterr().err
+
+
+@can_write
+def test_the_folder_may_be_relative(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = record(Setting("tiny-edge", "forecast", 1, "validation", 5, SHORT), Path("data"))
+
+    assert (tmp_path / "data" / made.dataset_id / "data").is_dir()
