@@ -63,6 +63,10 @@ bench: $(READY)  ## measure again what benchmarks/results holds (minutes), and r
 	for name in tiny-edge geo-training enterprise-naas national-mixed random-edge; do \
 	    $(BIN)/bwalloc bench env $$name --seconds 1 --json benchmarks/results/env-speed-$$name.json && \
 	    $(BIN)/bwalloc compare $$name --json benchmarks/results/compare-$$name.json || exit 1; done
+	for name in metro-inference geo-training enterprise-naas national-mixed random-edge; do own=$$(test -d agents/$$name && echo ,$$name); \
+	    $(BIN)/bwalloc compare $$name --episodes 40 --no-bound --allocators constant,forecast,newsvendor,best-tier,stochastic-lp,generalist$$own \
+	    --json benchmarks/results/gains-$$name.json || exit 1; done
+	$(BIN)/python benchmarks/real_topologies.py --agent generalist --rules forecast stochastic-lp best-tier newsvendor max-min
 	$(BIN)/bwalloc compare metro-inference --episodes 40 --json benchmarks/results/compare-metro-inference.json
 	$(BIN)/bwalloc verify metro-inference --json benchmarks/results/verify-metro-inference.json
 	$(BIN)/python benchmarks/tables.py

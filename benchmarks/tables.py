@@ -19,6 +19,7 @@ ENVS = (
     "random-edge",
 )  # fmt: skip
 TOO_EASY = ("constant", "strict-priority", "best-tier")
+GENERALIST = "generalist"
 FILLER = "background"
 """Scavengers are meant to be starved."""
 
@@ -38,9 +39,12 @@ def main() -> None:
 def rendered() -> dict[Path, str]:
     """Every file with tables, as it should be."""
     tables = {
-        HOME / "README.md": {"metro-inference": comparison("metro-inference")},
+        HOME / "README.md": {
+            "everywhere": everywhere(),
+            "metro-inference": comparison("metro-inference"),
+        },
         HOME / "envs" / "README.md": {"worth-learning": worth_learning()},
-        HOME / "agents" / "README.md": {"agents": agents()},
+        HOME / "agents" / "README.md": {"agents": agents(), "everywhere": everywhere()},
     }
     return {path: _filled(path.read_text(encoding="utf-8"), by) for path, by in tables.items()}
 
@@ -100,28 +104,85 @@ def _missed(row: dict) -> str:
 
 
 def agents() -> str:
-    """How each agent of the catalogue was made, and what it earned."""
+    """How each agent of the catalogue was made, and what it earned where it was made for."""
     rows = [
-        "| agent | environment | algorithm | trained | net $/h (95 %) | regret "
-        "| gain on the best rule, $/h (95 %) | card |",
+        "| agent | environment | algorithm | trained | net $/h (95 %) "
+        "| gain on the best rule, $/h (95 %) | regret, of the rule | card |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for path in sorted((HOME / "agents").glob("*/manifest.json")):
-        made = json.loads(path.read_text(encoding="utf-8"))
-        name, training = path.parent.name, made["training"]
-        env = made["environment"]
-        result = next(
-            one for one in map(_result, filter(_has_result, ENVS)) if name in one["allocators"]
-        )
-        row = result["allocators"][name]
+    for name, made in _made().items():
+        training, env = made["training"], _slug(made["environment"])
+        result = _gains(env)
+        row, best = result["allocators"][name], result["best_classical"]
         rows.append(
             f"| `{name}` | `{env}` | {training['algorithm']}, {training['steps']:,} intervals "
             f"| {training['seconds'] / 60:.1f} min, {training['hardware']} "
-            f"| {_range(row['net_usd_per_h'])} | {row['regret']['mean']:.3f} "
-            f"| {_range(row['gain_over_best_classical_usd_per_h'], '+')} on "
-            f"`{result['best_classical']}` | [card]({name}/card.md) |"
+            f"| {_range(row['net_usd_per_h'])} "
+            f"| {_range(row['gain_over_best_classical_usd_per_h'], '+')} on `{best}` "
+            f"| {_regrets(env, name)} | [card]({name}/card.md) |"
         )
     return "\n".join(rows)
+
+
+def everywhere() -> str:
+    """What its own agent, and the generalist, gain on the best rule of every environment."""
+    rows = [
+        "| environment | best rule, $/h | gain of its agent, $/h (95 %) | of `generalist` |",
+        "|---|---|---|---|",
+    ]
+    owners = {_slug(made["environment"]): name for name, made in _made().items()}
+    for env in (env for env in ENVS if _gains_file(env).exists()):
+        result = _gains(env)
+        played, best = result["allocators"], result["best_classical"]
+        own, other = (
+            _range(played[name]["gain_over_best_classical_usd_per_h"], "+")
+            if name in played
+            else ""
+            for name in (owners.get(env), GENERALIST)
+        )
+        own = "" if owners.get(env) == GENERALIST else own
+        money = played[best]["net_usd_per_h"]["mean"]
+        rows.append(f"| `{env}` | `{best}` {money:.1f} | {own} | {other} |")
+    return "\n".join(rows)
+
+
+def _regrets(env: str, agent: str) -> str:
+    """Regret of an agent and of the best rule where bounds are proven."""
+    result = _result(env)
+    rows = result["allocators"]
+    if agent not in rows:
+        return ""
+    best = result["best_classical"]
+    return f"{rows[agent]['regret']['mean']:.3f}, {rows[best]['regret']['mean']:.3f}"
+
+
+def _made() -> dict[str, dict]:
+    """The manifest of every agent of the catalogue."""
+    paths = sorted((HOME / "agents").glob("*/manifest.json"))
+    return {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+
+
+def _slug(identity: str) -> str:
+    """Name of the file of an environment's id."""
+    return next(env for env in ENVS if f'"{identity}"' in _env_text(env))
+
+
+def _env_text(env: str) -> str:
+    return (HOME / "envs" / f"{env}.toml").read_text(encoding="utf-8")
+
+
+def _gains_file(env: str) -> Path:
+    return RESULTS / f"gains-{env}.json"
+
+
+def _gains(env: str) -> dict:
+    """The comparison without bounds over more episodes where there is one."""
+    path = _gains_file(env)
+    return (
+        json.loads(path.read_text(encoding="utf-8"))["results"][0]
+        if path.exists()
+        else _result(env)
+    )
 
 
 def _has_result(env: str) -> bool:
