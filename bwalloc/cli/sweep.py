@@ -56,7 +56,7 @@ def run(
         out: a folder for all runs; on a cluster, one that all machines share.
         seeds: how many (5 is 0 to 4), or which, with commas (0,3,7).
         set_: values of a recipe key, as apg.learning_rate=1e-3,3e-3; every one with every other.
-        algo: apg, ppo or sac; that of the recipe, else apg, by default.
+        algo: apg, ppo, sac or bc; that of the recipe, else apg, by default.
         recipe: a recipe file to start from.
         minutes: stop each run after this many minutes.
         steps: stop each run after this many intervals of single episodes.

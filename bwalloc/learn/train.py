@@ -121,15 +121,15 @@ def make_trainer(
     """The trainer of the recipe's algorithm; with `draw`, apg and bc draw their networks.
 
     Raises:
-        RecipeError: The weights to start from are of a network that orders and this one does not,
-            or the other way about.
+        RecipeError: The weights to start from are of a network that sees spans and rhythms, and
+            this one does not, or the other way about.
     """
     architecture = recipe.architecture(scenario)
     if init and ("span.out.weight" in init) != architecture.spans:
-        sells = "sells spans" if architecture.spans else "sells no spans"
+        seen = "sees spans and rhythms" if architecture.spans else "sees neither spans nor rhythms"
         msg = (
-            f"--init: {scenario.slug} {sells}, and the weights are of an agent made for an "
-            "environment of the other kind; start without them, or from another agent."
+            f"--init: a policy of {scenario.slug} {seen}, and the weights are of an agent made for "
+            "an environment of the other kind; start without them, or from another agent."
         )
         raise RecipeError(msg)
     if recipe.algorithm == "apg":

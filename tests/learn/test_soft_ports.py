@@ -120,7 +120,9 @@ def test_weights_of_a_network_that_knows_no_spans_are_refused(tmp_path):
     recipe = recipe_from({"env": "ports", "network": {"hidden": 8}}, "test")
     blind = PolicyNetwork(recipe.network.architecture(spans=False)).numpy()
 
-    with pytest.raises(RecipeError, match="ports sells spans, and the weights are of an agent"):
+    with pytest.raises(
+        RecipeError, match="ports sees spans and rhythms, and the weights are of an agent"
+    ):
         make_trainer(scenario, recipe, "cpu", blind)
 
 
