@@ -16,14 +16,20 @@ from bwalloc.allocate.policy.neural import (
     embed,
     layer_shapes,
 )
+from bwalloc.observe import tables_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
+    from bwalloc.observe import Feature
+
 FIRST = 0.01
 """Scale of the last layer at the start: actions begin close to 0, the base allocator."""
+WIDE, EVEN = 6.0, 3.0
+"""A feature that reaches beyond `WIDE` begins with weights as if it reached to `EVEN`: otherwise it
+drowns the others, and the first updates stray."""
 SILENT = "span.out"
 """The last layer of spans begins at 0: a tier is a step, which a small action may take."""
 
@@ -36,6 +42,9 @@ class PolicyNetwork(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.layers = drawn_layers(layer_shapes(architecture), seed)
+        with torch.no_grad():
+            for kind, table in tables_of(spans=architecture.spans).items():
+                _even_out(self.layers.get(_key(f"{kind.removesuffix('s')}.in.weight")), table)
 
     @property
     def weights(self) -> dict[str, torch.Tensor]:
@@ -75,6 +84,14 @@ def drawn_layers(shapes: Mapping[str, tuple[int, int]], seed: int) -> nn.Paramet
         layers[_key(f"{name}.weight")] = nn.Parameter(weight)
         layers[_key(f"{name}.bias")] = nn.Parameter(torch.zeros(rows))
     return layers
+
+
+def _even_out(weight: torch.Tensor | None, table: Sequence[Feature]) -> None:
+    """Shrink the first weights of features that reach far; `weight` None: they have no layer."""
+    for column, feature in enumerate(table):
+        reach = max(abs(feature.low), abs(feature.high))
+        if weight is not None and reach > WIDE:
+            weight[:, column] *= EVEN / reach
 
 
 def named_weights(layers: nn.ParameterDict) -> dict[str, torch.Tensor]:
