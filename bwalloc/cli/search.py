@@ -122,7 +122,8 @@ def _number(value: Any) -> str:
 def _publish(plan: Search, result: Searched, out: Path, env: str, rival: str) -> int:
     """Print what is known; 1 where a trial has no result, 130 after Ctrl-C."""
     from bwalloc.learn.search import BEST_RECIPE, SEARCH
-    from bwalloc.learn.search_document import best_of, problem
+    from bwalloc.learn.search_document import best_of
+    from bwalloc.learn.sweep_document import problem
 
     _print_table(result)
     best = best_of(result.trials)

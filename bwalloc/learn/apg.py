@@ -77,7 +77,18 @@ class ApgTrainer:
         self.critic_optimiser = torch.optim.Adam(taught, CRITIC_RATE)
         self.device, self.steps, self.skipped = device, 0, 0
         self.draw = draw
-        self.grounds = self._grounds(first_seed(recipe.seed), self._stage(0.0).cut)
+        self.cut, self.next_seed = self._stage(0.0).cut, first_seed(recipe.seed)
+        self._grounds: Grounds | None = None
+
+    @property
+    def grounds(self) -> Grounds:
+        """Where the coming update is played; built when it is asked for."""
+        if self._grounds is None:
+            self._grounds = Grounds(
+                self.scenario, self.recipe, self.cut, seed=self.next_seed,
+                first=first_seed(self.recipe.seed), device=self.device, draw=self.draw,
+            )  # fmt: skip
+        return self._grounds
 
     @property
     def unroll(self) -> Unroll:
@@ -87,7 +98,7 @@ class ApgTrainer:
     @property
     def steps_per_update(self) -> int:
         """Intervals of single episodes that one update plays."""
-        return self.recipe.apg.batch * self.grounds.cut
+        return self.recipe.apg.batch * self.cut
 
     def update(self, progress: float) -> float:
         """One unroll and one step of the optimiser.
@@ -99,8 +110,8 @@ class ApgTrainer:
             Money of a mean interval, USD.
         """
         apg, stage = self.recipe.apg, self._stage(progress)
-        if stage.cut != self.grounds.cut:
-            self.grounds = self._grounds(self.grounds.next_seed, stage.cut)
+        if stage.cut != self.cut:
+            self._leave(self._next(), stage.cut)
         self._set_rate(apg.final_share + (1 - apg.final_share) * cosine(stage.progress))
         money, seen = self._play(orders=stage.orders)
         objective = torch.stack(money).mean() + self._at_the_cut() / stage.cut
@@ -129,7 +140,7 @@ class ApgTrainer:
     def tensors(self) -> dict[str, np.ndarray]:
         """Weights and moments of policy and critic, and which episodes are used up."""
         saved = modules_to_arrays(self._modules(), {"policy": self.optimiser})
-        saved[NEXT] = np.array(self.grounds.next_seed)
+        saved[NEXT] = np.array(self._next())
         if self.critic:
             saved |= modules_to_arrays({"critic": self.critic}, {"critic": self.critic_optimiser})
         return saved
@@ -141,7 +152,7 @@ class ApgTrainer:
             optimisers = {"critic": self.critic_optimiser}
             arrays_to_modules(tensors, {"critic": self.critic}, optimisers)
         self.steps = steps
-        self.grounds = self._grounds(int(tensors[NEXT]), self.grounds.cut)
+        self._leave(int(tensors[NEXT]), self.cut)
 
     def _modules(self) -> dict[str, torch.nn.Module]:
         return {"policy": self.network, "averaged": self.averaged}
@@ -155,15 +166,19 @@ class ApgTrainer:
         left = max(1.0 - apg.rates_first, 1e-9)
         return Stage(apg.cut, (progress - apg.rates_first) / left, orders=True)
 
-    def _grounds(self, seed: int, cut: int) -> Grounds:
-        given = (self.scenario, self.recipe, cut)
-        return Grounds(*given, seed=seed, device=self.device, draw=self.draw)
+    def _next(self) -> int:
+        """Number of the first episode, or network, that was not played yet."""
+        return self.next_seed if self._grounds is None else self._grounds.next_seed
+
+    def _leave(self, seed: int, cut: int) -> None:
+        """Go on with other episodes, from this number on."""
+        self.next_seed, self.cut, self._grounds = seed, cut, None
 
     def _play(self, *, orders: bool) -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
         money: list[torch.Tensor] = []
         seen: list[dict[str, torch.Tensor]] = []
         unroll, graph = self.unroll, self.grounds.here.graph
-        for _ in range(self.grounds.cut):
+        for _ in range(self.cut):
             features = {kind: rows.detach() for kind, rows in unroll.features().items()}
             seen.append(features)
             is_counted = unroll.is_counted
@@ -209,7 +224,8 @@ class ApgTrainer:
 
 def _check_cuts(scenario: Scenario, recipe: Recipe) -> None:
     intervals = scenario.timing.intervals
-    cuts = {"cut": recipe.apg.cut, "rates_cut": recipe.apg.rates_cut * (recipe.apg.rates_first > 0)}
+    is_parted = recipe.apg.rates_first > 0 and scenario.network.offers is not None
+    cuts = {"cut": recipe.apg.cut, "rates_cut": recipe.apg.rates_cut * is_parted}
     for name, cut in cuts.items():
         if cut > intervals:
             msg = f"apg.{name}: got {cut}, an episode of {scenario.slug} has {intervals}."

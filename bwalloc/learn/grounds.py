@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Draw = Callable[[int], "Scenario"]
 """The scenario of drawn network number `n` of the train split."""
+EPISODES = 2
+"""Worlds per column that a drawn network may use up: the first one, and what follows it."""
 
 
 @dataclass
@@ -30,14 +32,15 @@ class Ground:
 class Grounds:
     """Where the next update is played.
 
-    A network that was drawn stays for a part of an episode; its episodes begin at different hours,
-    so that the whole clock is met.
+    A network that was drawn stays for a part of an episode, and has episodes of its own: worlds of
+    one number are alike on all networks of an environment.
 
     Args:
         scenario: the environment; where networks are drawn, what stands for them.
         recipe: batch, and how many networks are visited in turn.
         cut: intervals that a gradient reaches back.
         seed: number of the first episode, or of the first network that is drawn.
+        first: the least `seed` of the run.
         device: of the tensors.
         draw: None stays on `scenario`.
     """
@@ -49,14 +52,15 @@ class Grounds:
         cut: int,
         *,
         seed: int,
+        first: int,
         device: str,
         draw: Draw | None,
     ) -> None:
         """Begin on the first networks."""
         self.recipe, self.cut, self.device, self.draw = recipe, cut, device, draw
-        self.first, self.next_network, self.turn = seed, seed, 0
+        self.first, self.next_network, self.turn = first, seed, 0
         if draw is None:
-            self.grounds = [self._on(scenario)]
+            self.grounds = [self._on(scenario, seed)]
         else:
             self.grounds = [self._drawn(draw) for _ in range(recipe.apg.networks)]
 
@@ -80,14 +84,16 @@ class Grounds:
         self.turn = (self.turn + 1) % len(self.grounds)
 
     def _drawn(self, draw: Draw) -> Ground:
-        scenario = draw(self.next_network)
+        number = self.next_network
         self.next_network += 1
-        return self._on(scenario)
+        return self._on(
+            draw(number), self.first + (number - self.first) * EPISODES * self.recipe.apg.batch
+        )
 
-    def _on(self, scenario: Scenario) -> Ground:
+    def _on(self, scenario: Scenario, seed: int) -> Ground:
         apg = self.recipe.apg
         unroll = Unroll(
-            scenario, apg.batch, cut=self.cut, seed=self.first, device=self.device,
+            scenario, apg.batch, cut=self.cut, seed=seed, device=self.device,
             smooth_gbit=apg.smooth_gbit,
         )  # fmt: skip
         updates = max(1, round(apg.stay * scenario.timing.intervals / self.cut))

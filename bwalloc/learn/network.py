@@ -43,8 +43,7 @@ class PolicyNetwork(nn.Module):
         self.architecture = architecture
         self.layers = drawn_layers(layer_shapes(architecture), seed)
         with torch.no_grad():
-            for kind, table in tables_of(spans=architecture.spans).items():
-                _even_out(self.layers.get(_key(f"{kind.removesuffix('s')}.in.weight")), table)
+            _even_out(self.layers[_key("demand.in.weight")], tables_of(spans=architecture.spans))
 
     @property
     def weights(self) -> dict[str, torch.Tensor]:
@@ -86,11 +85,11 @@ def drawn_layers(shapes: Mapping[str, tuple[int, int]], seed: int) -> nn.Paramet
     return layers
 
 
-def _even_out(weight: torch.Tensor | None, table: Sequence[Feature]) -> None:
-    """Shrink the first weights of features that reach far; `weight` None: they have no layer."""
-    for column, feature in enumerate(table):
+def _even_out(weight: torch.Tensor, tables: Mapping[str, Sequence[Feature]]) -> None:
+    """Shrink the first weights of features of demands that reach far, (hidden, features)."""
+    for column, feature in enumerate(tables["demands"]):
         reach = max(abs(feature.low), abs(feature.high))
-        if weight is not None and reach > WIDE:
+        if reach > WIDE:
             weight[:, column] *= EVEN / reach
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from bwalloc.learn.search_trial import ERROR_ATTRIBUTE, folder_name
-from bwalloc.learn.sweep_document import UNFINISHED, origin
+from bwalloc.learn.sweep_document import origin, problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,13 +91,6 @@ def document(
         "best": best.folder if best else None,
         "trials": [_row(each, at, lost) for each, at in rows],
     }
-
-
-def problem(each: Tried, lost: str) -> str | None:
-    """What to say of a trial that has no result; None of one that has."""
-    if each.status in ("finished", "pruned"):
-        return None
-    return each.error or (f"{UNFINISHED}: {lost}" if lost else UNFINISHED)
 
 
 def _tried(folder: str, trial: FrozenTrial) -> Tried:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bwalloc.files import write_atomically
 from bwalloc.learn.sweep_scores import mean_over_seeds
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bwalloc.learn.sweep_grid import Member
-    from bwalloc.learn.sweep_member import Standing
+    from bwalloc.learn.sweep_member import Standing, Status
 
 SCHEMA = 1
 SPREADERS = ("joblib", "ray", "distributed", "optuna")
@@ -86,8 +86,22 @@ def best_of(members: Sequence[Member], standings: Sequence[Standing]) -> Member 
     return members[max(gains, key=gains.__getitem__)] if gains else None
 
 
-def problem(at: Standing, lost: str) -> str | None:
-    """What to say of a run that did not come to its end; None of one that did."""
+class Ended(Protocol):
+    """A run, or a trial: how it stands, and in one line what went wrong."""
+
+    @property
+    def status(self) -> Status:
+        """Whether it came to its end."""
+        ...
+
+    @property
+    def error(self) -> str:
+        """Empty where nothing went wrong."""
+        ...
+
+
+def problem(at: Ended, lost: str) -> str | None:
+    """What to say of one that did not come to its end; None of one that did."""
     if at.status in ("finished", "pruned"):
         return None
     return at.error or (f"{UNFINISHED}: {lost}" if lost else UNFINISHED)

@@ -63,17 +63,17 @@ class Unroll:
         self.interval = (np.arange(batch) * chunks // batch) * cut
         start = self.simulator.start(batch)
         self.state = State(*(self._tensor(getattr(start, name)) for name in State.__slots__))
+        self.state = replace(self.state, interval=self._tensor(self.interval.copy()))
         first = self._readings(self.simulator.first_readings(start, self.episodes))
+        hours = self.interval * scenario.timing.interval_s / 3600.0
+        first = replace(first, hour_of_week=first.hour_of_week + self._tensor(hours))
         self.ports: SoftPorts | None = None
         if scenario.network.offers is not None:
             self.ports = SoftPorts(
                 scenario, self.corrected, batch, seed=seed, device=self.device,
                 steepness=steepness, wait=wait,
             )  # fmt: skip
-            self.state = replace(self.state, interval=self._tensor(self.interval.copy()))
             self._widen(self.ports)
-            hours = self.interval * scenario.timing.interval_s / 3600.0
-            first = replace(first, hour_of_week=first.hour_of_week + self._tensor(hours))
             self.known = self._tensor(self.episodes.known_gbps(self.interval))
         self.corrected.start(first)
 

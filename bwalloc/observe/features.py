@@ -105,14 +105,13 @@ class Observer:
     def update(self, memory: Memory, readings: Readings) -> Memory:
         """Remember one more interval."""
         offered = readings.offered_gbps
-        keep = [1.0 - 1.0 / span for span in SPANS]
-        trailing = memory.means[-1] / self.weight(memory.seen, keep[-1])
         rhythm = memory.rhythm
         if self.sees_everything:
-            rhythm = updated(rhythm, offered, trailing)
+            rhythm = updated(rhythm, offered, self._trailing(memory))
         if self._law is not None and isinstance(offered, np.ndarray):
             means, square, excess = twin_of(True).updated(self._law, memory, readings)
             return Memory(memory.seen + 1, means, square, excess, rhythm)
+        keep, trailing = [1.0 - 1.0 / span for span in SPANS], self._trailing(memory)
         means = stacked(
             [k * mean + (1.0 - k) * offered for k, mean in zip(keep, memory.means, strict=True)]
         )
@@ -245,6 +244,10 @@ class Observer:
         fixed = like(self.fixed[kind], whole)
         fixed = xp.broadcast_to(fixed, (len(fixed), *whole.shape[1:]))
         return xp.concatenate([whole, fixed])
+
+    def _trailing(self, memory: Memory) -> Array:
+        """The longest running mean so far, (demands, B)."""
+        return memory.means[-1] / self.weight(memory.seen, 1.0 - 1.0 / SPANS[-1])
 
     def weight(self, seen: Array, keep: float) -> Array:
         """The weight that a running mean which began at 0 has gathered."""

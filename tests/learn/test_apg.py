@@ -97,6 +97,7 @@ def test_a_checkpoint_brings_back_weights_moments_and_fresh_episodes(scenario):
     for _ in range(3):
         trainer.update(0.0)
     other.resume(trainer.tensors(), trainer.steps)
+    assert len(other.unroll.interval) == 8
     ours, theirs = trainer.tensors(), other.tensors()
     used, after = int(ours.pop(NEXT)), int(theirs.pop(NEXT))
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
@@ -160,3 +161,14 @@ def test_td_lambda_is_the_return_for_lambda_1_and_one_step_for_lambda_0():
     assert [1 + 0.5 * (2 + 0.5 * 10), 2 + 0.5 * 10] == pytest.approx([float(t) for t in whole])
     step = td_lambda(rewards, values, last, 0.5, 0.0)
     assert [1 + 0.5 * 7, 2 + 0.5 * 10] == pytest.approx([float(t) for t in step])
+
+
+def test_staggered_episodes_know_what_time_it_is(scenario):
+    """Traffic, slots and the clock that a policy sees are of the same interval."""
+    unroll = Unroll(scenario, 4, cut=5, seed=7)
+    hours = unroll.episodes.start_h + unroll.interval * scenario.timing.interval_s / 3600.0
+    seen = unroll.corrected.readings.hour_of_week.numpy()
+
+    np.testing.assert_allclose(seen % 168, hours % 168, atol=1e-3)
+    np.testing.assert_array_equal(unroll.state.interval.numpy(), unroll.interval)
+    assert len(set(unroll.interval)) > 1

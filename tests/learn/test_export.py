@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
 
 from policies import random_policy  # noqa: E402
 
-from bwalloc.allocate.policy.decision import INPUTS, OUTPUTS  # noqa: E402
+from bwalloc.allocate.policy.decision import INPUTS, OUTPUTS, input_names  # noqa: E402
 from bwalloc.allocate.policy.learned import Learned  # noqa: E402
 from bwalloc.allocate.policy.neural import Architecture  # noqa: E402
 from bwalloc.learn.export.decisions import decisions_of  # noqa: E402
@@ -72,6 +72,26 @@ def test_onnxruntime_decides_what_torch_decides_for_any_network(scenario, policy
         outputs = session.run(list(OUTPUTS), {name: np.asarray(one[name]) for name in INPUTS})
         found = dict(zip(OUTPUTS, outputs, strict=True))
         assert TOLERANCE >= difference(found, one, one["capacity_gbps"])
+
+
+@pytest.mark.slow
+def test_a_policy_that_sees_spans_is_exported_where_none_are_sold():
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    from bwalloc.learn.export.onnx import onnx_of
+
+    names = input_names(spans=True)
+    jobs = load_scenario("geo-training", {"time.intervals": 40})
+    seeing = random_policy(jobs, Architecture(hidden=8, spans=True))
+    given = decisions_of(jobs, seeing, 5)
+    session = onnxruntime.InferenceSession(onnx_of(seeing, given[0]))
+    ports = load_scenario("enterprise-naas", {"time.intervals": 40})
+    for one in (*given, *decisions_of(ports, seeing, 5)):
+        outputs = session.run(list(OUTPUTS), {name: np.asarray(one[name]) for name in names})
+        found = dict(zip(OUTPUTS, outputs, strict=True))
+        assert TOLERANCE >= difference(found, one, one["capacity_gbps"])
+
+    assert given[0]["spans"].shape[1] == 0
 
 
 @pytest.mark.slow

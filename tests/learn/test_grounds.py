@@ -69,6 +69,35 @@ def test_a_run_that_goes_on_meets_networks_it_has_not_seen(template):
     assert not used & {ground.scenario.digest for ground in other.grounds.grounds}
 
 
+def starts(grounds):
+    return {float(hour) for ground in grounds for hour in ground.unroll.episodes.start_h}
+
+
+def test_no_two_networks_play_the_same_episodes(template):
+    """Worlds of one number are alike on all networks: the same hours, the same surges."""
+    trainer = trainer_of(template)
+    first = starts(trainer.grounds.grounds)
+    for _ in range(4):
+        trainer.update(0.0)
+    other = trainer_of(template)
+    other.resume(trainer.tensors(), trainer.steps)
+
+    assert len(first) == 4
+    assert not first & starts(trainer.grounds.grounds)
+    assert not (first | starts(trainer.grounds.grounds)) & starts(other.grounds.grounds)
+
+
+def test_a_run_that_goes_on_builds_its_networks_once(template, monkeypatch):
+    trainer, numbers = trainer_of(template, rates_first=0.5, rates_cut=10), []
+    saved = trainer.tensors()
+    draw = trainer.draw
+    monkeypatch.setattr(trainer, "draw", lambda number: numbers.append(number) or draw(number))
+    trainer.resume(saved, 0)
+    trainer.update(0.6)
+
+    assert numbers == [first_seed(0), first_seed(0) + 1]
+
+
 def test_validation_plays_each_episode_on_its_own_network(template):
     validation = Validation.of(template, 3, "forecast")
 

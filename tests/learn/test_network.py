@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
 from builders import star  # noqa: E402
 
 from bwalloc.allocate.policy.neural import Architecture, Graph  # noqa: E402
-from bwalloc.learn.network import PolicyNetwork  # noqa: E402
-from bwalloc.observe import TABLES  # noqa: E402
+from bwalloc.learn.network import EVEN, WIDE, PolicyNetwork  # noqa: E402
+from bwalloc.observe import TABLES, tables_of  # noqa: E402
 
 
 def features(network, batch=4):
@@ -48,3 +48,14 @@ def test_weights_go_to_numpy_and_back():
     one, other = PolicyNetwork(Architecture(), 1), PolicyNetwork(Architecture(), 2)
     other.load(one.numpy())
     assert all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+def test_no_feature_of_a_demand_drowns_the_others():
+    """What a feature may add to a hidden row at first: its largest value times its weights."""
+    weight = PolicyNetwork(Architecture(hidden=64, spans=True)).weights["demand.in.weight"]
+    for column, feature in enumerate(tables_of(spans=True)["demands"]):
+        reach = max(abs(feature.low), abs(feature.high))
+        most = weight[:, column].abs().max() * reach
+        usual = weight[:, 0].abs().max() * (EVEN if reach > WIDE else reach)
+
+        assert most < 1.1 * usual

@@ -46,7 +46,7 @@ def test_whole_tiers_and_a_constant_delay_are_the_simulator(tmp_path, works):
     simulator = Simulator(scenario, compiled=False)
     episodes = Episodes([certain(scenario, SEED)])
     corrected = CorrectedForecast(
-        scenario.network, scenario.tuned, compiled=False, usual=usual_day(scenario)
+        scenario.network, scenario.tuned, compiled=False, usual=usual_day(scenario), spans=True
     )
     state = simulator.start(1)
     corrected.start(simulator.first_readings(state, episodes))

@@ -44,8 +44,8 @@ class CorrectedForecast:
         tuned: Mapping[str, Mapping[str, float]],
         *,
         compiled: bool | None,
+        spans: bool,
         usual: UsualDay | None = None,
-        spans: bool | None = None,
     ) -> None:
         """Read the constants of `forecast`, `two-bar` and of the action; nothing is seen yet.
 
@@ -53,9 +53,8 @@ class CorrectedForecast:
             network: what it decides for.
             tuned: constants by allocator name, and the scales of the action under `action`.
             compiled: as in `Decoder`.
+            spans: whether features of spans, rhythms and works to come are given.
             usual: the usual day, which orders are made by; None takes every hour to be alike.
-            spans: whether features of spans, rhythms and works to come are given; None where
-                capacity is sold, or groups stall.
         """
         check_constants(tuned, "constants")
         self.network = network
@@ -63,10 +62,8 @@ class CorrectedForecast:
         self.correction = Correction(tuned.get("action", {}))
         nothing = no_history(network.n_demands)
         self.asker = Forecast(Context(network, nothing, tuned.get("forecast", {})))
-        is_sold = network.offers is not None
-        sees = is_sold or len(network.groups.name) > 0 if spans is None else spans
-        self.observer = Observer(network, spans=sees)
-        self.span_observer = SpanObserver(network) if sees else None
+        self.observer = Observer(network, spans=spans)
+        self.span_observer = SpanObserver(network) if spans else None
         usual = usual or even_day(network.demands.name)
         self.gated = GatedOrders(network, tuned, usual) if network.offers is not None else None
         self.ordered: OrderMemory | None = None
