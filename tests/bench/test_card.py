@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from policies import manifest_of, random_policy
+from policies import manifest_of, random_policy, write_agent
 
 from bwalloc.bench import card
 from bwalloc.bench.card import Scores, ShiftScore, card_text
@@ -21,6 +21,37 @@ def test_an_interrupted_comparison_makes_no_scores(monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         card.scores_of(Path("agent"), "tiny-edge", episodes=2)
+
+
+def test_shifts_are_played_beside_the_rules_that_are_best_on_the_test_split(tmp_path, monkeypatch):
+    asked, compare = [], card.compare
+
+    def noted(env, **options):
+        asked.append(options)
+        return compare(env, overrides={"time.intervals": 40}, **options)
+
+    monkeypatch.setattr(card, "compare", noted)
+    agent = write_agent(tmp_path / "agent", load_scenario("tiny-edge", {"time.intervals": 40}))
+    found = card.scores_of(agent, "tiny-edge", episodes=2, bound=False)
+
+    rows = {k: v for k, v in found.result["allocators"].items() if v["kind"] == "classical"}
+    money = sorted((v["net_usd_per_h"]["mean"] for v in rows.values()), reverse=True)
+    test, ood = asked
+    assert "clairvoyant" not in test["allocators"]
+    assert (test["bound"], ood["bound"]) == (False, False)
+    *best, last = ood["allocators"]
+    assert last == f"{agent}/"
+    assert [rows[name]["net_usd_per_h"]["mean"] for name in best] == money[:6]
+
+
+def test_a_card_without_a_bound_has_no_regret():
+    given = scores(25.0)
+    given.result["bound"]["net_usd_per_h"] = dict.fromkeys(("mean", "lo", "hi"), float("nan"))
+    text = text_of(given)
+
+    assert "regret" not in text
+    assert "| bound" not in text
+    assert "| **this agent** | 25.00 (24.00 to 26.00) | +5.00 (+4.00 to +6.00) |" in text
 
 
 def interval(mean):

@@ -121,7 +121,7 @@ def test_layers_without_spans_are_what_they_were():
 
 def test_without_a_record_every_hour_is_taken_to_be_alike(scenario):
     """The last load is expected to go on, not a quarter of it."""
-    corrected = CorrectedForecast(scenario.network, scenario.tuned, compiled=None)
+    corrected = CorrectedForecast(scenario.network, scenario.tuned, compiled=None, spans=True)
     simulator, episodes = Simulator(scenario), Episodes([draw_world(scenario, "train", 0)])
     state = simulator.start(1)
     corrected.start(simulator.first_readings(state, episodes))
