@@ -113,7 +113,8 @@ def checked(
 def chosen_recipe(file: Path | None, env: str, where: str, **said: Any) -> Recipe:
     """The recipe of a file, or the plain one, with what was said on the command line.
 
-    An environment that is a file is named in full: workers run elsewhere.
+    An environment that is a file, and a dataset that is a folder, are named in full: workers run
+    elsewhere.
 
     Raises:
         RecipeError: it is broken; names file, key and remedy.
@@ -123,7 +124,12 @@ def chosen_recipe(file: Path | None, env: str, where: str, **said: Any) -> Recip
     place = str(Path(env).resolve()) if env.endswith(".toml") else env
     known = read_recipe(file).model_dump(by_alias=True) if file else {}
     options = {key: value for key, value in said.items() if value is not None}
-    return recipe_from({**known, "env": place, **options}, str(file or where))
+    recipe = recipe_from({**known, "env": place, **options}, str(file or where))
+    dataset = Path(recipe.bc.dataset or "")
+    if not recipe.bc.dataset or not dataset.is_dir():
+        return recipe
+    found = recipe.bc.model_copy(update={"dataset": str(dataset.resolve())})
+    return recipe.model_copy(update={"bc": found})
 
 
 class _Teller:

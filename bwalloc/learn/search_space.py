@@ -28,7 +28,7 @@ KINDS = (bool, int, float, str)
 class RangeSection(BaseModel):
     """From `low` to `high`, both included; `log`: by ratio, as rates of learning are drawn."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     low: int | float
     high: int | float

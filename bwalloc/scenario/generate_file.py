@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ def environment_on_graph(
     if env.random is None:
         msg = f"{where}: has no [random], so there is no law to draw from. Try 'random-edge'."
         raise ScenarioError(msg)
-    if seed < 0 or seed != int(seed):
+    if not isinstance(seed, Integral) or seed < 0:
         msg = f"seed: got {seed}, expected a whole number of at least 0."
         raise ScenarioError(msg)
     with named(name):

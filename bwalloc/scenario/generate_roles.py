@@ -79,16 +79,20 @@ def medians(away_km: Float[np.ndarray, "nodes nodes"], count: int) -> list[int]:
 
 
 def _beside(given: Map, row: int, kind: SiteKind, turn: float) -> Node:
-    """A site of another kind at a node, drawn a little outwards from the middle, or turned."""
+    """A site of another kind at a node, drawn a little outwards from the middle, or turned.
+
+    Beside a node without a place it has none either.
+    """
     node = given.nodes[row]
+    named = replace(node, name=f"{kind}-{node.name}", kind=kind)
+    if math.isnan(node.longitude):
+        return named
     places = np.array([(each.longitude, each.latitude) for each in given.nodes])
-    out = places[row] - places.mean(0)
+    out = places[row] - np.nanmean(places, 0)
     angle = math.atan2(out[1], out[0]) + turn
-    step = BESIDE * float(np.ptp(places, axis=0).max())
+    step = BESIDE * float((np.nanmax(places, 0) - np.nanmin(places, 0)).max())
     return replace(
-        node,
-        name=f"{kind}-{node.name}",
-        kind=kind,
+        named,
         longitude=node.longitude + step * math.cos(angle),
         latitude=node.latitude + step * math.sin(angle),
     )

@@ -20,6 +20,7 @@ pytest.importorskip("optuna", reason="optuna comes with bwalloc[tune]")
 from tiny_recipes import TEXT
 
 from bwalloc.cli import main
+from bwalloc.cli.sweep import chosen_recipe
 from bwalloc.learn.recipe import read_recipe
 from bwalloc.learn.run import STATE
 
@@ -271,3 +272,15 @@ def test_a_dask_scheduler_is_found_at_its_address_and_threads_are_refused(work):
     assert 0 == done.returncode, done.stderr
     assert "has 2 threads; a run needs a process of its own" in done.stderr
     assert ["dask"] * 2 == [(work / f"out/seed-{n}/inside").read_text() for n in (0, 1)]
+
+
+def test_a_dataset_that_is_a_folder_is_named_in_full(tmp_path, monkeypatch):
+    """Workers run elsewhere, as with an environment that is a file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    text = 'schema = 1\nenv = "tiny-edge"\nalgorithm = "bc"\n[bc]\ndataset = "{}"\n'
+    for name, found in {"data": str(tmp_path / "data"), "tiny/x-v0": "tiny/x-v0"}.items():
+        (tmp_path / "r.toml").write_text(text.format(name))
+        recipe = chosen_recipe(tmp_path / "r.toml", "tiny-edge", "test")
+
+        assert recipe.bc.dataset == found

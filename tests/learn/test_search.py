@@ -76,6 +76,7 @@ def test_ends_of_a_share_may_be_whole_numbers(tmp_path):
         ("[apg]\ncut = [5, 0]\n", r"apg\.cut: got 0"),
         ("[apg]\ncut = { low = 2, hihg = 8 }\n", "Nearest key: 'high'"),
         ("[apg]\ncut = { low = 2 }\n", "high: is missing"),
+        ("[apg]\nbatch = { low = 8, high = inf }\n", "got inf, expected a finite number"),
         ("[apg]\ncut = { low = 8, high = 2 }\n", "expected low below high"),
         ("[apg]\ncut = { low = 1.5, high = 8 }\n", r"apg\.cut: got 1\.5"),
         ("[apg]\naverage = { low = 0, high = 1, log = true }\n", "begins above 0"),

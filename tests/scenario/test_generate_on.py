@@ -174,6 +174,8 @@ WRONG = {
     "no law": (ladder(), {"law": "tiny-edge"}, ScenarioError, r"has no \[random\]"),
     "no file": (ladder(), {"law": "randm-edge"}, UnknownNameError, "Nearest: 'random-edge'"),
     "seed": (ladder(), {"seed": -1}, ScenarioError, "seed: got -1"),
+    "no seed": (ladder(), {"seed": float("nan")}, ScenarioError, "seed: got nan"),
+    "text for a seed": (ladder(), {"seed": "a"}, ScenarioError, "seed: got a"),
     "key": (ladder(), {"overrides": {"random.edgs": [1, 2]}}, BwallocError, "random.edges"),
 }
 
@@ -204,3 +206,15 @@ def test_where_capacities_count_a_graph_without_them_is_refused():
     demand = {"class": "background", "from": "City 0", "to": "City 9", "mean_gbps": 1.0}
     with pytest.raises(TopologyError, match="has no capacity; give default_capacity_gbps"):
         environment_from_graph(ladder(), {"backup": demand}, name="me/G-v1")
+
+
+def test_a_node_without_a_place_takes_none_from_the_others():
+    graph = ladder()
+    for *_, edge in graph.edges(data=True):
+        edge["km"] = 80.0
+    del graph.nodes[4]["pos"]
+    file = tomllib.loads(environment_on_graph(graph, name="mine/Ladder-v1"))
+    unplaced = {name for name, site in file["network"]["sites"].items() if "x" not in site}
+
+    assert unplaced
+    assert all(name.endswith("city-4") for name in unplaced)
