@@ -69,7 +69,11 @@ def test_features_are_those_of_the_environment_to_the_last_bit(environment):
     supervisor = bound(scenario.network, clock=ReplayClock())
     binding, session = supervisor._core.binding, PolicySession(scenario.network, agent().policy)
     session.corrected = type(session.corrected)(
-        scenario.network, scenario.tuned, compiled=None, usual=usual_day(scenario)
+        scenario.network,
+        scenario.tuned,
+        compiled=None,
+        usual=usual_day(scenario),
+        spans=scenario.sizes.sees_everything,
     )
     rng, compared = np.random.default_rng(0), 0
     for _ in range(scenario.timing.intervals):
