@@ -38,8 +38,8 @@ def command_of(pid):
         return ""
 
 
-def sidecar(street, *options, time_scale=20.0):
-    path = write_plane(street.folder, street.text(time=time_scale))
+def sidecar(street, *options, time_scale=20.0, misses=3):
+    path = write_plane(street.folder, street.text(time=time_scale, more=f"misses = {misses}"))
     options = ["--plane", "htb", "--plane-file", path, "--runtime", "numpy", *options]
     return Sidecar(*options)
 
@@ -102,19 +102,20 @@ def test_it_decides_by_itself_mends_what_is_broken_and_dies_safely(street):
 
 def test_a_restart_takes_over_without_a_gap(street):
     seen, over = [], threading.Event()
+    slowly = {"time_scale": 5.0, "misses": 10}  # a busy machine takes seconds to start a process
 
     def watch():
         while not over.wait(0.05):
             seen.append(leaves(street))
 
-    with sidecar(street, time_scale=2.5) as first:
+    with sidecar(street, **slowly) as first:
         before = static(street)
         until(lambda: leaves(street) != before, 20)
         watched_by = plane_status(first, street)["watchdog_pid"]
         watching = threading.Thread(target=watch, daemon=True)
         watching.start()
         first.end(signal.SIGKILL)
-    with sidecar(street, time_scale=2.5) as second:
+    with sidecar(street, **slowly) as second:
         until(lambda: plane_status(second, street)["apply_age_s"] is not None, 20)
         over.set()
         watching.join()

@@ -52,6 +52,15 @@ def words(plane):
     return [note.word for note in plane.notes()]
 
 
+def told(plane, within_s=8.0):
+    """Words of what is told beside decisions, once there are any."""
+    until_s = time.monotonic() + within_s
+    while not (found := words(plane)):
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+    return found
+
+
 def leaf(number):
     return FIRST_LEAF + number
 
@@ -282,7 +291,26 @@ def test_a_killed_watchdog_is_noticed_and_another_one_started(street, opened):
     os.kill(gone, signal.SIGKILL)
     plane.apply(decision(street.network, even(street.network, 2.0)))
 
-    assert ["watchdog-restarted"] == words(plane)
+    assert ["watchdog-restarted"] == told(plane)
+    assert gone != plane.watchdog_pid
+    os.kill(plane.watchdog_pid, 0)
+
+
+def test_an_adopted_watchdog_that_freezes_is_replaced_while_decisions_go_on(street, opened):
+    first = opened(street)
+    gone = first.watchdog_pid
+    first.close()
+    plane = opened(street)
+    plane.notes()
+    os.kill(gone, signal.SIGSTOP)
+    begun_s = time.monotonic()
+    for gbps in (2.0, 1.0, 2.0):  # none waits for the watchdog
+        plane.apply(decision(street.network, even(street.network, gbps)))
+    meanwhile_s = time.monotonic() - begun_s
+
+    assert 4_000_000 == rates_there(street.a)[leaf(0)]
+    assert ["watchdog-restarted"] == told(plane)
+    print(f"\nthree decisions in {meanwhile_s:.2f} s, replaced {time.monotonic() - begun_s:.2f} s")
     assert gone != plane.watchdog_pid
     os.kill(plane.watchdog_pid, 0)
 
@@ -295,7 +323,7 @@ def test_a_controller_that_is_stuck_loses_its_rates_and_takes_them_back(street, 
     assert 2_000_000 == rates_there(street.a)[leaf(0)]
     plane.apply(decision(street.network, even(street.network, 2.0)))
 
-    assert ["watchdog-restored"] == words(plane)
+    assert ["watchdog-restored"] == told(plane)
     assert 4_000_000 == rates_there(street.a)[leaf(0)]
 
 

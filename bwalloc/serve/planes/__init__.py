@@ -4,7 +4,7 @@
 - `plane_file` describes one: which interface carries which link, which packets are whose.
 - `loop` reads, decides and applies every interval; `book` is what it counts.
 - `watchdog` is a process of its own that puts the static table back when decisions stop; `lease`
-  is the controller's end of it.
+  is the controller's end of it, `renewal` keeps it off the loop, `processes` starts and ends it.
 """
 
 from bwalloc.serve.books.status import PlaneStatus

@@ -14,6 +14,7 @@ from typing import Any
 
 from bwalloc.errors import PlaneError
 from bwalloc.serve.planes import watchdog
+from bwalloc.serve.planes.processes import Child, end_peer
 from bwalloc.serve.planes.protocol import Note
 
 ANSWER_S = 2.0
@@ -23,7 +24,11 @@ LONGEST_PATH = 100
 
 
 class Lease:
-    """Decisions hold as long as it is renewed."""
+    """Decisions hold as long as it is renewed.
+
+    A watchdog that is asked and does not answer protects nothing: it is ended, whoever started it,
+    and another one takes its place.
+    """
 
     def __init__(
         self, folder: Path, batches: Sequence[dict[str, Any]], interval_s: float, misses: int
@@ -47,7 +52,7 @@ class Lease:
         self.restored = 0
         self._peer: socket.socket | None = None
         self._pending = b""
-        self._started: _Child | None = None
+        self._started: Child | None = None
 
     def begin(self) -> bool:
         """Take over the watchdog that runs, or start one; True where one ran.
@@ -101,7 +106,7 @@ class Lease:
         return self.folder / watchdog.LOG
 
     def _clear(self) -> None:
-        """Part with a watchdog that does not answer; only one that was started here is ended."""
+        """Part with a watchdog that is gone or did not answer."""
         self.leave()
         if self._started is not None:
             self._started.kill()
@@ -114,20 +119,20 @@ class Lease:
             if self._connected() and self._greeted():
                 return
             code = self._started.code()
-            if code is not None and code != watchdog.HELD_ALREADY:
+            if code not in (None, watchdog.HELD_ALREADY, -signal.SIGKILL):
                 msg = f"The watchdog ended with code {code} as it started; see {self.log}."
                 raise PlaneError(msg)
             time.sleep(0.02 if code is None else 0.2)
-            if code is not None:  # the one before was about to end, or hangs
+            if code is not None:  # the one before was about to end, or this one hung
                 self._started = self._child()
         msg = f"No watchdog answers at {self.socket_path} after {START_S:g} s; see {self.log}."
         raise PlaneError(msg)
 
-    def _child(self) -> _Child:
+    def _child(self) -> Child:
         script = str(Path(watchdog.__file__))
         command = [sys.executable, "-I", "-S", script, str(self.folder)]
         try:
-            return _Child(command, self.log)
+            return Child(command, self.log)
         except OSError as error:
             msg = f"No watchdog can be started ({error.strerror}); see {self.folder}."
             raise PlaneError(msg) from None
@@ -147,14 +152,15 @@ class Lease:
     def _greeted(self) -> bool:
         answer = self._ask(self.hello)
         if answer is None or answer["version"] != watchdog.VERSION:
-            self._ask({"say": "end"})  # of another version: it ends, and ours begins
+            if answer is not None:
+                self._ask({"say": "end"})  # of another version: it ends, and ours begins
             self.leave()
             return False
         self.pid, self.restored = answer["pid"], answer["restored"]
         return True
 
     def _ask(self, words: dict[str, Any]) -> dict[str, Any] | None:
-        """One question; None where no answer comes."""
+        """One question; None where no answer comes, and then there is nobody any more."""
         if self._peer is None:
             return None
         try:
@@ -164,47 +170,15 @@ class Lease:
                 if not data:
                     return None
                 self._pending += data
+        except TimeoutError:
+            end_peer(self._peer)
+            return None
         except OSError:
             return None
         line, _, self._pending = self._pending.partition(b"\n")
         answer = json.loads(line)
         self.restored = answer["restored"] if words["say"] == "beat" else self.restored
         return answer
-
-
-class _Child:
-    """A process with a session of its own, that outlives this one."""
-
-    def __init__(self, command: list[str], log: Path) -> None:
-        written = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        actions = [
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(log), written, 0o600),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ]
-        self.pid = os.posix_spawn(
-            command[0], command, {"LC_ALL": "C"}, file_actions=actions, setsid=True
-        )
-        self._code: int | None = None
-
-    def code(self) -> int | None:
-        """With which it ended; None while it runs."""
-        if self._code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            self._code = os.waitstatus_to_exitcode(status) if pid else None
-        return self._code
-
-    def wait(self, most_s: float) -> None:
-        """Until it has ended, or the time is over."""
-        until_s = time.monotonic() + most_s
-        while self.code() is None and time.monotonic() < until_s:
-            time.sleep(0.01)
-
-    def kill(self) -> None:
-        """End it."""
-        if self.code() is None:
-            os.kill(self.pid, signal.SIGKILL)
-            self.wait(ANSWER_S)
 
 
 def _restored(answer: dict[str, Any]) -> Note:

@@ -14,7 +14,9 @@ import pytest
 
 from bwalloc.errors import PlaneError
 from bwalloc.serve.planes import watchdog
-from bwalloc.serve.planes.lease import Lease
+from bwalloc.serve.planes.lease import ANSWER_S, Lease
+from bwalloc.serve.planes.processes import end_peer
+from bwalloc.serve.planes.renewal import Renewal
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="planes are of Linux")
 INTERVAL_S = 0.25
@@ -110,6 +112,83 @@ def test_a_killed_watchdog_is_noticed_and_another_one_watches(watched):
     assert gone != lease.pid
     assert is_there(lease.pid)
     watched.wait(watched.restored)
+
+
+def frozen(watched):
+    """A watchdog that another controller started, stopped as by SIGSTOP."""
+    first = watched.lease()
+    first.begin()
+    first.leave()
+    os.kill(first.pid, signal.SIGSTOP)
+    return first.pid
+
+
+def test_a_frozen_one_that_others_started_is_ended_and_another_one_watches(watched):
+    lease = watched.lease()
+    pid = frozen(watched)
+    begun_s = time.monotonic()
+    assert not lease.begin()  # not adopted
+
+    assert time.monotonic() - begun_s < 8  # of which 2 s are the wait for an answer
+    assert pid != lease.pid
+    assert not is_there(pid)
+    assert is_there(lease.pid)
+    watched.wait(watched.restored)
+
+
+@pytest.mark.parametrize("is_adopted", [True, False])
+def test_one_that_freezes_later_is_noticed_and_replaced_without_holding_the_loop_up(
+    watched, is_adopted
+):
+    if is_adopted:
+        watched.lease().begin()
+        watched.leases[0].leave()
+    lease = watched.lease(interval_s=5.0)
+    assert is_adopted == lease.begin()
+    renewal = Renewal(lease)
+    pid = lease.pid
+    os.kill(pid, signal.SIGSTOP)
+    slowest_s, told = 0.0, []
+    begun_s = time.monotonic()
+    while not told:
+        assert time.monotonic() - begun_s < 8
+        before_s = time.monotonic()
+        renewal.beat()
+        slowest_s = max(slowest_s, time.monotonic() - before_s)
+        told += renewal.notes()
+        time.sleep(0.05)
+    print(f"\nfrozen, replaced after {time.monotonic() - begun_s:.2f} s, beats {slowest_s:.2f} s")
+    renewal.close()
+
+    assert slowest_s < ANSWER_S  # it never waits for the answer
+    assert ["watchdog-restarted"] == [note.word for note in told]
+    assert pid != lease.pid
+    assert not is_there(pid)
+    assert is_there(lease.pid)
+    assert renewal.fault is None
+
+
+def test_one_that_cannot_be_replaced_is_a_fault_until_it_can(watched, monkeypatch):
+    lease = watched.lease(interval_s=5.0)
+    lease.begin()
+    renewal = Renewal(lease)
+    os.kill(lease.pid, signal.SIGKILL)
+    with monkeypatch.context() as patch:
+        patch.setattr(watchdog, "__file__", str(watched.folder / "nowhere.py"))
+        renewal.beat()
+        watched.wait(lambda: renewal.fault is not None)
+        assert "watchdog-failed" == renewal.fault.word == renewal.notes()[0].word
+    watched.wait(lambda: (renewal.beat(), renewal.fault)[1] is None)
+    renewal.close()
+
+    assert is_there(lease.pid)
+
+
+def test_only_who_still_listens_is_ended():
+    peer, other = socket.socketpair()
+    other.close()
+    end_peer(peer)  # its number is that of this process
+    peer.close()
 
 
 def test_a_new_controller_takes_over_the_watchdog_and_its_table(watched):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ NAMESPACES = Path("/run/netns")
 PLANE = "plane.lock"
 LOCKS = Path("/run/lock/bwalloc")
 """The same for all planes of a machine, wherever they keep their state."""
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class WriterLock:
@@ -85,18 +87,36 @@ def make_folder(path: str) -> Path:
     """A folder for this user alone.
 
     Raises:
-        PlaneError: It cannot be made, or belongs to somebody else.
+        PlaneError: It cannot be made, belongs to somebody else, or others may write to it or put
+            another one in its place.
     """
     folder = Path(path)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        owner = folder.stat().st_uid
+        found = folder.stat()
+        above = [each for each in folder.resolve().parents if _anybody_moves(each.stat().st_mode)]
     except OSError as error:
         raise _unwritable(folder, error) from None
-    if owner != os.geteuid():
-        msg = f"'{folder}' belongs to another user ({owner}), not to the one that runs this."
+    if found.st_uid != os.geteuid():
+        msg = f"'{folder}' belongs to another user ({found.st_uid}), not to the one that runs this."
         raise PlaneError(msg)
+    if found.st_mode & OTHERS_WRITE:
+        raise _open_to_others(folder, found.st_mode)
+    if above:
+        raise _open_to_others(above[0], above[0].stat().st_mode)
     return folder
+
+
+def _anybody_moves(mode: int) -> bool:
+    """Whether all users may rename what others have in a folder; not so in one like /tmp."""
+    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
+
+
+def _open_to_others(folder: Path, mode: int) -> PlaneError:
+    return PlaneError(
+        f"'{folder}' may be written by other users (mode {stat.S_IMODE(mode):o}), who could stand "
+        f"in for the watchdog; `chmod go-w {folder}`, or name another folder (`state`)."
+    )
 
 
 def _namespace_id(port: Port) -> int:

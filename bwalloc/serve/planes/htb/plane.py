@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from bwalloc.serve.planes.htb.order import steps
 from bwalloc.serve.planes.htb.table import Rates, Table, Tables
 from bwalloc.serve.planes.lease import Lease
 from bwalloc.serve.planes.protocol import Applied, Note, Word
+from bwalloc.serve.planes.renewal import Renewal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,11 +69,11 @@ class HtbPlane:
         self._static = self._tables.of(static_gbps)
         self._notes: list[Note] = []
         self._out: dict[int, Note] = {}
-        self._unwatched: Note | None = None
         self._seen: Dump | None = None
         self._before = self._look()
         self.table: dict[ClassId, Rates] = dict(self._static)
         self._lease: Lease | None = None
+        self._renewal: Renewal | None = None
         if is_enforcing:
             self._open(file, network.interval_s / file.scale.time)
 
@@ -106,7 +107,7 @@ class HtbPlane:
         if not self.is_enforcing:
             there = {**self._static, **_rates(seen.classes)}
             return _counted(there, self._tables.of(decision.rates_gbps, there))
-        assert self._lease is not None
+        assert self._renewal is not None
         with self._writing():
             usable = self._repaired(seen)
             now = self._in_force(seen, usable)
@@ -114,22 +115,28 @@ class HtbPlane:
             wanted = {key: rates for key, rates in wanted.items() if key in now}
             self._change(now, wanted, usable)
             self.table = {**self.table, **wanted}
-        self._renew(self._lease)
+        self._renewal.beat()
         return _counted(now, wanted)
 
     @property
     def faults(self) -> tuple[Note, ...]:
-        """What is not as it was told to be, and lasts; an interface that is gone is a link down."""
+        """What is not as it was told to be, and lasts; an interface that is gone is a link down.
+
+        Without a watchdog the rates are in force, but unprotected.
+        """
         foreign = [note for note in self._out.values() if note.word != "interface-missing"]
-        return (*foreign, *([] if self._unwatched is None else [self._unwatched]))
+        unwatched = None if self._renewal is None else self._renewal.fault
+        return (*foreign, *([] if unwatched is None else [unwatched]))
 
     def notes(self) -> tuple[Note, ...]:
         """What happened since this was asked before."""
         found, self._notes = tuple(self._notes), []
-        return found
+        return found if self._renewal is None else (*found, *self._renewal.notes())
 
     def close(self) -> None:
         """Let go; rates stay until the watchdog's time is over or another process takes over."""
+        if self._renewal is not None:
+            self._renewal.close()
         if self._lease is not None:
             self._lease.leave()
         if self.is_enforcing:
@@ -139,6 +146,8 @@ class HtbPlane:
         """Take the disciplines and the watchdog away; what interfaces had by default comes back."""
         if not self.is_enforcing:
             return
+        if self._renewal is not None:
+            self._renewal.close()
         if self._lease is not None:
             self._lease.end()
         dump = self._look()
@@ -156,6 +165,7 @@ class HtbPlane:
             self._lease = Lease(self._folder, self._batches(), interval_s, file.misses)
             if self._lease.begin():
                 self._note("adopted", f"Process {self._lease.pid} watches on.")
+            self._renewal = Renewal(self._lease)
         except PlaneError:
             self._lock.release()
             raise
@@ -180,15 +190,6 @@ class HtbPlane:
         ports.remember(self._folder, self.layout)
         self._before = self._look()
         self.table = {**self._static, **_rates(self._before.classes)}
-
-    def _renew(self, lease: Lease) -> None:
-        """The rates are in force; without a watchdog they are so unprotected."""
-        try:
-            self._notes += lease.renew()
-            self._unwatched = None
-        except PlaneError as error:
-            self._unwatched = Note("watchdog-failed", str(error))
-            self._notes.append(self._unwatched)
 
     def _repaired(self, seen: Dump) -> list[Port]:
         """Ports that can be written, those that were damaged built anew with their last rates."""
@@ -269,9 +270,15 @@ class HtbPlane:
         return {key: rates for key, rates in found.items() if key[0] in majors}
 
     def _build(self, port: Port, *, is_there: bool) -> None:
+        """Make its classes; what half worked is taken away, as packets would starve in it."""
         if is_there:
             tc.batch(port.netns, [f"qdisc del dev {port.interface} root"])
-        tc.batch(port.netns, setup(self.layout, port, self.table))
+        try:
+            tc.batch(port.netns, setup(self.layout, port, self.table))
+        except PlaneError:
+            with suppress(PlaneError):  # not even the first line may have worked
+                self._remove(port)
+            raise
 
     def _remove(self, port: Port) -> None:
         tc.batch(port.netns, removal(port))

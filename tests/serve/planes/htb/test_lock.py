@@ -96,3 +96,22 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PlaneError, match="planes need to write there"):
         make_folder(str(tmp_path / "file" / "b"))
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o777, 0o702])
+def test_a_folder_that_others_may_write_is_refused(tmp_path, mode):
+    folder = tmp_path / "state"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(PlaneError, match=rf"\(mode {mode:o}\).*chmod go-w {folder}"):
+        make_folder(str(folder))
+
+
+def test_a_folder_that_others_may_replace_is_refused_but_not_one_under_tmp(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    assert (shared / "state") == make_folder(str(shared / "state"))
+    shared.chmod(0o777)
+    with pytest.raises(PlaneError, match=rf"chmod go-w {shared}`"):
+        make_folder(str(shared / "state"))

@@ -81,7 +81,8 @@ def test_a_command_that_hangs_is_ended(tmp_path, monkeypatch):
     path.chmod(0o700)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(tc, "TIMEOUT_S", 0.2)
-    with pytest.raises(PlaneError, match=r"did not end within 0\.2 s"):
+    monkeypatch.setattr(tc, "LINE_S", 0.01)
+    with pytest.raises(PlaneError, match=r"did not end within 0\.21 s"):
         tc.batch(None, ["qdisc show"])
 
 
