@@ -165,6 +165,8 @@ class _Screen:
         self.bar.update(self.task, completed=tell.progress)
         if tell.train_usd_per_h is not None:
             self.events.add_scalar("train/usd_per_h", tell.train_usd_per_h, tell.steps)
+        if tell.loss is not None:
+            self.events.add_scalar("train/loss", tell.loss, tell.steps)
         point = tell.point
         if point is None:
             return

@@ -79,7 +79,8 @@ class CloningTrainer:
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), recipe.bc.learning_rate, weight_decay=recipe.bc.weight_decay
         )
-        self.steps, self.loss = 0, float("nan")
+        self.steps = 0
+        self.loss: float | None = None
         self.lessons: list[Lesson] = []
         self.gathered, self.source = 0, self._source()
 

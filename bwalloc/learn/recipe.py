@@ -43,7 +43,8 @@ class NetworkSection(Section):
 class ValidationSection(Section):
     """Which policy is kept: the best on the validation split.
 
-    `patience` validations without a better one stop the run; 0 never stops it.
+    `patience` validations without a better one stop the run; 0 never stops it. Those of
+    `apg.rates_first` do not count.
     """
 
     episodes: Count = 16
@@ -205,6 +206,11 @@ class Recipe(Section):
     sac: SacSection = SacSection()
     bc: BcSection = BcSection()
     variety: list[VarietySection] = Field(default_factory=list)
+
+    @property
+    def rates_first(self) -> float:
+        """Share of the run that learns rates alone; see `ApgSection`."""
+        return self.apg.rates_first if self.algorithm == "apg" else 0.0
 
     def architecture(self, scenario: Scenario) -> Architecture:
         """The policy network for an environment: it sees what policies see there."""

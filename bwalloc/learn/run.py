@@ -6,6 +6,7 @@ Nothing is pickled: weights and moments are safetensors, the rest is TOML and JS
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,24 +52,27 @@ class RunFolder:
     """The folder of one run."""
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
-        """Open or create it.
+        """Look at what is there, if anything is; `begin` makes it.
 
         Raises:
             RecipeError: it holds a run of another recipe.
         """
         self.path, self.recipe = path, recipe
-        file = path / RECIPE
-        if file.exists():
-            _check_same(read_recipe(file), recipe, path)
-        else:
-            write_atomically(file, recipe_toml(recipe).encode())
-        self.points = [Point(**row) for row in _lines(path / PROGRESS)]
+        self._look()
 
-    def note_origin(self, origin: Origin) -> None:
-        """Store how the run was started; a run that goes on keeps what it was started by."""
-        if not (self.path / ORIGIN).exists():
-            text = json.dumps(asdict(origin), indent=1) + "\n"
-            write_atomically(self.path / ORIGIN, text.encode())
+    def begin(self, origin: Origin) -> None:
+        """Look again, and store the recipe and how the run was started.
+
+        A run that goes on keeps what it was started by.
+
+        Raises:
+            RecipeError: it holds a run of another recipe by now.
+        """
+        self._look()
+        told = json.dumps(asdict(origin), indent=1) + "\n"
+        for name, text in ((RECIPE, recipe_toml(self.recipe)), (ORIGIN, told)):
+            if not (self.path / name).exists():
+                write_atomically(self.path / name, text.encode())
 
     def origin(self) -> Origin:
         """How the run was started; where it was not noted, hardly anything."""
@@ -82,11 +86,19 @@ class RunFolder:
         """The validation with the most money so far."""
         return max(self.points, key=lambda point: point.validation_usd_per_h, default=None)
 
-    @property
-    def stale(self) -> int:
-        """Validations since the best one."""
-        best = self.best
-        return 0 if best is None else len(self.points) - 1 - self.points.index(best)
+    def is_out_of_patience(self, minutes: float | None) -> bool:
+        """Whether `patience` validations in a row brought no better policy.
+
+        Those of the part in which rates alone are learned do not count: what comes after it, of
+        orders too, is a part of its own.
+        """
+        patience, first = self.recipe.validation.patience, self.recipe.rates_first
+        money = [
+            each.validation_usd_per_h
+            for each in self.points
+            if share_of(self.recipe, minutes, each.steps, each.seconds) >= first
+        ]
+        return bool(money) and 0 < patience < len(money) - money.index(max(money))
 
     def report(
         self, steps: int, seconds: float, train_usd_per_h: float | None, score: Score
@@ -116,6 +128,18 @@ class RunFolder:
         if not file.exists() or not state.exists():
             return None
         return _load(file), json.loads(state.read_text(encoding="utf-8"))
+
+    def _look(self) -> None:
+        file = self.path / RECIPE
+        if file.exists():
+            _check_same(read_recipe(file), self.recipe, self.path)
+        self.points = [Point(**row) for row in _lines(self.path / PROGRESS)]
+
+
+def share_of(recipe: Recipe, minutes: float | None, steps: int, seconds: float) -> float:
+    """How much of a run is done; 1 or more ends it."""
+    limit_s = math.inf if minutes is None else 60.0 * minutes
+    return max(steps / recipe.steps, seconds / limit_s)
 
 
 def policy_of_run(path: Path, tuned: Mapping[str, Mapping[str, float]]) -> tuple[Policy, Recipe]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bwalloc.learn.run import RunFolder
+from bwalloc.learn.run import RunFolder, share_of
 from bwalloc.learn.sweep_grid import changed
-from bwalloc.learn.sweep_member import ERROR, check_seen, note_error, share_of
+from bwalloc.learn.sweep_member import ERROR, check_seen, note_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +106,7 @@ def run_trial(work: TrialWork) -> None:
         recipe = changed(work.recipe, trial.params, folder.name)
         found = train(
             recipe, folder, minutes=work.minutes, envs=work.envs, command=work.command,
-            listener=_Pruning(trial, folder, recipe, work.minutes),
+            listener=_Pruning(trial, folder, recipe, work.minutes), waits=True,
         )  # fmt: skip
         study.tell(trial, gain_of(found.best))
     except Pruned:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import platform
 import traceback
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from bwalloc.errors import BwallocError
 from bwalloc.files import write_atomically
-from bwalloc.learn.run import RECIPE, STATE, RunFolder
+from bwalloc.learn.run import RECIPE, STATE, RunFolder, share_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,21 +70,17 @@ def standing(path: Path, recipe: Recipe, minutes: float | None) -> Standing:
     saved = json.loads(state.read_text(encoding="utf-8")) if state.exists() else {}
     steps, seconds = int(saved.get("steps", 0)), float(saved.get("seconds", 0.0))
     share = share_of(recipe, minutes, steps, seconds)
-    is_out_of_patience = 0 < recipe.validation.patience <= folder.stale
     is_validated = bool(folder.points) and folder.points[-1].steps >= steps
-    is_over = bool(saved) and is_validated and (share >= 1.0 or is_out_of_patience)
-    status: Status = "failed" if error else "finished" if is_over else "stopped"
+    is_over = share >= 1.0 or folder.is_out_of_patience(minutes)
+    is_finished = bool(saved) and is_validated and is_over
+    status: Status = "failed" if error else "finished" if is_finished else "stopped"
     return Standing(status, min(share, 1.0), steps, seconds, folder.best, error)
-
-
-def share_of(recipe: Recipe, minutes: float | None, steps: int, seconds: float) -> float:
-    """How much of a run is done; 1 or more ends it, as in `train`."""
-    limit_s = math.inf if minutes is None else 60.0 * minutes
-    return max(steps / recipe.steps, seconds / limit_s)
 
 
 def run_member(work: Work) -> None:
     """Train a member to its end; what goes wrong is written into its folder.
+
+    A worker that was given up may live and train on: this one waits for it, then does what is left.
 
     Raises:
         BwallocError: this machine does not see the folder.
@@ -95,7 +90,8 @@ def run_member(work: Work) -> None:
 
     try:
         train(
-            work.recipe, work.folder, minutes=work.minutes, envs=work.envs, command=work.command
+            work.recipe, work.folder, minutes=work.minutes, envs=work.envs, command=work.command,
+            waits=True,
         )  # fmt: skip
     except Exception as error:
         note_error(work.folder, error)

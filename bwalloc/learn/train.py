@@ -7,13 +7,14 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from bwalloc.allocate.policy.learned import Policy
 from bwalloc.errors import RecipeError
-from bwalloc.learn.run import Origin, Point, RunFolder
+from bwalloc.learn.run import Origin, Point, RunFolder, share_of
+from bwalloc.learn.run_lock import alone_in
 from bwalloc.learn.validation import Validation
 from bwalloc.provenance import PACKAGES, commit, machine, versions
 from bwalloc.scenario import load_template
@@ -57,15 +58,26 @@ class Trainer(Protocol):
         ...
 
 
+@runtime_checkable
+class Fitted(Protocol):
+    """A trainer that fits answers which are known; `loss` is how far off the last update was."""
+
+    loss: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """What a caller hears after every update; `point` is None between validations."""
+    """What a caller hears after every update.
+
+    `point` is None between validations; `loss` where the algorithm fits no answers.
+    """
 
     progress: float
     steps: int
     seconds: float
     train_usd_per_h: float | None
     point: Point | None
+    loss: float | None = None
 
 
 Listener = Callable[[Tell], None]
@@ -81,6 +93,7 @@ def train(
     listener: Listener | None = None,
     envs: Path | None = None,
     command: str = "",
+    waits: bool = False,
 ) -> RunFolder:
     """Train a policy; a folder that holds a checkpoint of the same recipe is gone on with.
 
@@ -93,17 +106,23 @@ def train(
         listener: hears of every update.
         envs: a folder with environments of your own.
         command: what to type to run this again, for the record.
+        waits: for another process that trains in the folder, instead of refusing.
 
     Returns:
         The run folder, whose `best` is the kept policy.
+
+    Raises:
+        BwallocError: there is no such environment, the recipe or `init` does not go with it, or the
+            folder holds another run, or is trained in by another process; nothing is written then.
     """
     template = load_template(recipe.env, envs=envs)
     folder = RunFolder(out, recipe)
-    folder.note_origin(Origin(command, machine(), commit(), versions(*PACKAGES, *LEARNERS)))
     draw = partial(_drawn, template, recipe) if template.is_drawn else None
     trainer = make_trainer(recipe.varied(template.usual), recipe, device, init, draw)
     session = _Session(recipe, template, folder, trainer, minutes, listener)
-    session.run()
+    with alone_in(out, waits=waits):  # what is refused is refused by now: nothing is written
+        folder.begin(Origin(command, machine(), commit(), versions(*PACKAGES, *LEARNERS)))
+        session.run()
     return folder
 
 
@@ -158,21 +177,15 @@ class _Session:
         listener: Listener | None,
     ) -> None:
         self.recipe, self.folder, self.trainer = recipe, folder, trainer
-        self.scenario = template.usual
-        self.limit_s = np.inf if minutes is None else minutes * 60
+        self.scenario, self.minutes = template.usual, minutes
         self.listener = listener or (lambda _: None)
         self.validation = Validation.of(template, recipe.validation.episodes)
         self.recent: deque[float] = deque(maxlen=SMOOTHED)
-        self.before_s = 0.0
-        saved = folder.load()
-        if saved:
-            tensors, state = saved
-            trainer.resume(tensors, int(tensors[STEPS]))
-            self.before_s = float(state["seconds"])
-        self.begin = time.monotonic()
+        self.before_s, self.begin = 0.0, time.monotonic()
 
     def run(self) -> None:
-        """Update, validate and save until steps, time or patience run out."""
+        """Go on from the checkpoint; update, validate, save until steps, time or patience end."""
+        self._resume()
         validated = self.trainer.steps // self.recipe.validation.every_steps
         if not self.folder.points:
             self._validate()
@@ -191,15 +204,22 @@ class _Session:
             self._tell(self._validate())
         self._save()
 
+    def _resume(self) -> None:
+        saved = self.folder.load()
+        if saved:
+            tensors, state = saved
+            self.trainer.resume(tensors, int(tensors[STEPS]))
+            self.before_s = float(state["seconds"])
+        self.begin = time.monotonic()
+
     def _seconds(self) -> float:
         return self.before_s + time.monotonic() - self.begin
 
     def _progress(self) -> float:
-        return max(self.trainer.steps / self.recipe.steps, self._seconds() / self.limit_s)
+        return share_of(self.recipe, self.minutes, self.trainer.steps, self._seconds())
 
     def _is_over(self) -> bool:
-        patience = self.recipe.validation.patience
-        return self._progress() >= 1.0 or (0 < patience <= self.folder.stale)
+        return self._progress() >= 1.0 or self.folder.is_out_of_patience(self.minutes)
 
     def _train_usd_per_h(self) -> float | None:
         per_h = 3600.0 / self.scenario.timing.interval_s
@@ -220,9 +240,11 @@ class _Session:
         self.folder.save(tensors, {STEPS: steps, "seconds": self._seconds()})
 
     def _tell(self, point: Point | None) -> None:
+        trainer = self.trainer
         self.listener(
             Tell(
-                min(self._progress(), 1.0), self.trainer.steps, self._seconds(),
+                min(self._progress(), 1.0), trainer.steps, self._seconds(),
                 self._train_usd_per_h(), point,
+                trainer.loss if isinstance(trainer, Fitted) else None,
             )
         )  # fmt: skip

@@ -312,6 +312,19 @@ episodes = 1
 """
 
 
+def test_the_loss_is_among_the_curves_of_a_run(tmp_path):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    (tmp_path / "r.toml").write_text(RECIPE)
+    line = ["train", "tiny-edge", "--recipe", str(tmp_path / "r.toml"), "--steps", "256"]
+    assert 0 == main([*line, "--out", str(tmp_path / "run")])
+    found = events.EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    loss = found.Scalars("train/loss")
+
+    assert {"train/usd_per_h", "validation/gain_usd_per_h"} < set(found.Tags()["scalars"])
+    assert {64, 128, 192, 256} == {point.step for point in loss}
+    assert all(point.value > 0 for point in loss)
+
+
 def test_a_run_is_validated_kept_gone_on_with_and_starts_another(tmp_path, capsys):
     (tmp_path / "r.toml").write_text(RECIPE)
     out = tmp_path / "run"

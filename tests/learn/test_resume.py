@@ -18,13 +18,14 @@ from bwalloc import files
 from bwalloc.errors import RecipeError
 from bwalloc.learn import run as run_module
 from bwalloc.learn.recipe import read_recipe, recipe_from
-from bwalloc.learn.run import BEST, CHECKPOINT, PROGRESS, STATE, RunFolder, policy_of_run
+from bwalloc.learn.run import BEST, CHECKPOINT, PROGRESS, STATE, Origin, RunFolder, policy_of_run
 from bwalloc.learn.train import train
 from bwalloc.tensors import tensors_from_bytes
 
 UPDATE = 20
 """Intervals of an update: 4 episodes, 5 intervals."""
 NEVER = 10**9
+ORIGIN = Origin("bwalloc train", "here", None, {})
 
 
 def recipe(**changes):
@@ -126,7 +127,7 @@ def test_the_same_command_goes_on_after_a_kill(tmp_path):
 
 
 def test_a_folder_with_another_recipe_is_refused_and_says_what_differs(tmp_path):
-    RunFolder(tmp_path, recipe())
+    RunFolder(tmp_path, recipe()).begin(ORIGIN)
     changed = recipe(apg={"batch": 5, "learning_rate": 0.3})
 
     with pytest.raises(RecipeError, match=r"another recipe \(apg\.batch: 4, now 5\)"):
@@ -135,7 +136,7 @@ def test_a_folder_with_another_recipe_is_refused_and_says_what_differs(tmp_path)
 
 def test_sections_that_the_algorithm_does_not_read_make_no_other_recipe(tmp_path):
     same = recipe(ppo={"n_steps": 7}, source="a paper")
-    RunFolder(tmp_path, same)
+    RunFolder(tmp_path, same).begin(ORIGIN)
     RunFolder(tmp_path, same)
 
     assert recipe() == read_recipe(tmp_path / "recipe.toml")

@@ -14,7 +14,7 @@ from tiny_recipes import UPDATE, Killed, killed_after, times, tiny
 
 from bwalloc.errors import BwallocError, RecipeError, UnknownNameError
 from bwalloc.learn import sweep as sweep_module
-from bwalloc.learn.run import PROGRESS, STATE, Point, RunFolder
+from bwalloc.learn.run import PROGRESS, STATE, Origin, Point, RunFolder
 from bwalloc.learn.sweep import SWEEP, Sweep, sweep
 from bwalloc.learn.sweep_backends import ATTEMPTS, Spread, run_everywhere
 from bwalloc.learn.sweep_grid import members_of, seeds_of, settings_of
@@ -24,6 +24,7 @@ from bwalloc.learn.sweep_watch import watching
 from bwalloc.learn.train import train
 
 HERE = Spread(jobs=1)
+ORIGIN = Origin("bwalloc sweep", "here", None, {})
 
 
 def plan_of(out, seeds=(0,), **settings):
@@ -163,7 +164,7 @@ def test_the_file_says_what_differs_and_what_it_earned(tmp_path):
 
 
 def test_a_folder_of_another_recipe_is_refused_before_anything_runs(tmp_path, monkeypatch):
-    RunFolder(tmp_path / "seed-1", tiny(seed=1, steps=1000))
+    RunFolder(tmp_path / "seed-1", tiny(seed=1, steps=1000)).begin(ORIGIN)
     monkeypatch.setattr(sweep_module, "run_everywhere", lambda *_: pytest.fail("ran"))
 
     with pytest.raises(RecipeError, match="another recipe"):
@@ -196,7 +197,7 @@ class Folder:
 
     def __init__(self, path):
         self.path, self.recipe = path, tiny(validation={"episodes": 1, "patience": 2})
-        self.rows = RunFolder(path, self.recipe)
+        RunFolder(path, self.recipe).begin(ORIGIN)
 
     def stands(self, *gains, steps=0, seconds=1.0, minutes=None):
         points = [Point(UPDATE * n, n, None, gain, gain, 0.0) for n, gain in enumerate(gains)]
@@ -245,13 +246,32 @@ def test_interval_over_seeds_is_that_of_student():
         mean_over_seeds([])
 
 
-def test_watching_looks_until_the_end_and_outlives_a_folder_out_of_reach():
+@pytest.mark.parametrize("half", [STATE, PROGRESS, "recipe.toml"])
+def test_watching_looks_until_the_end_and_outlives_half_a_file(tmp_path, half):
+    seen, folder = [], Folder(tmp_path)
+    folder.stands(0.0, 1.0)
+    text = (tmp_path / half).read_text()
+    (tmp_path / half).write_text(text[: len(text) - 9])
+
+    def look():
+        seen.append(1)
+        standing(tmp_path, folder.recipe, None)
+
+    outlives(look, seen)
+
+
+def test_watching_outlives_a_folder_out_of_reach():
     seen = []
 
     def look():
         seen.append(1)
         raise OSError
 
+    outlives(look, seen)
+
+
+def outlives(look, seen):
+    """Looking goes on after a look that failed, and is over where it shall be."""
     until = time.monotonic() + 30
     with watching(look, every_s=0.001):
         while len(seen) < 3 and time.monotonic() < until:
