@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bwalloc.allocate.orders.rules import order_every
-from bwalloc.allocate.policy.correction import SPAN_PARTS
 from bwalloc.errors import BwallocError, RecipeError
 from bwalloc.gym.engine import Engine
 from bwalloc.gym.spaces import (
@@ -21,8 +19,8 @@ from bwalloc.gym.spaces import (
     observation_space,
     split_action,
 )
+from bwalloc.learn.cloning_orders import RecordedOrders, about_nothing
 from bwalloc.learn.cloning_pairs import SINGLE, Pairs, joined, pairs_of
-from bwalloc.observe.feature import SPAN_FEATURES
 from bwalloc.scenario import draw_world
 
 if TYPE_CHECKING:
@@ -32,7 +30,6 @@ REPLAYED = 5
 """Intervals of the first episode that are played again."""
 CLOSE = 1e-3
 """Difference of a feature that another processor may make."""
-PENDING = [feature.name for feature in SPAN_FEATURES].index("pending")
 
 
 def recorded(scenario: Scenario, name: str, most: int) -> Pairs:
@@ -137,11 +134,9 @@ def _pairs(scenario: Scenario, episode: Any) -> Pairs:
     rows, about = split_action(episode.actions, sizes)
     action = rows[:, : network.n_demands, : SINGLE + network.n_tunnels].transpose(1, 2, 0)
     spans = about[:, : n_sold(network)].transpose(1, 2, 0)
-    decides = np.zeros((0, len(SPAN_PARTS), moments), bool)
+    orders = about_nothing(moments)
     if network.offers is not None:
-        is_time = np.arange(moments) % order_every(network) == 0
-        is_open = is_time & (features["spans"][PENDING] == 0)
-        decides = np.repeat(is_open[:, None], len(SPAN_PARTS), 1)
+        orders = RecordedOrders(network, scenario.tuned)(features["spans"], spans)
     usd = np.array(episode.rewards, np.float64) * scenario.reward_scale_usd
     usd[: scenario.timing.warmup_intervals] = np.nan
-    return pairs_of(network, features, action, (spans, spans, decides), usd)
+    return pairs_of(network, features, action, orders, usd)

@@ -12,6 +12,7 @@ from bwalloc.allocate.orders.rules import NO_ORDER, OrderingRule
 from bwalloc.allocate.policy.corrected import CorrectedForecast
 from bwalloc.allocate.rule import orders_of
 from bwalloc.gym.imitation import asked_by, scaled_to
+from bwalloc.learn.cloning_orders import About, about_nothing, about_orders
 from bwalloc.learn.cloning_pairs import Pairs, joined, pairs_of
 from bwalloc.learn.recipe import CLAIRVOYANT
 from bwalloc.money import net_usd
@@ -87,8 +88,8 @@ class _Lesson:
         corrected, state, network = self.corrected, self.state, self.scenario.network
         features = corrected.features(state.rates_gbps)
         action = self._about_rates()
-        about = about_orders(corrected, self._wanted())
-        orders = corrected.orders(about[1]) if network.offers is not None else None
+        about = self._about_orders()
+        orders = corrected.orders(about.highest)
         rates = corrected.rates_gbps(action)
         step = self.simulator.step(state, rates, self.episodes, orders)
         counts = state.interval >= self.scenario.timing.warmup_intervals
@@ -103,6 +104,12 @@ class _Lesson:
         asked = _swept(asked_by(rule, self.corrected.readings))
         return correction.action_for(base, scaled_to(base, asked, correction.scale))
 
+    def _about_orders(self) -> About:
+        gated, outlook, wanted = self.corrected.gated, self.corrected.outlook, self._wanted()
+        if gated is None or outlook is None:
+            return about_nothing(wanted.shape[1])
+        return about_orders(gated, outlook, wanted)
+
     def _wanted(self) -> np.ndarray:
         """Tiers the teacher orders; those of a plan until the next one, as the gate may be shut."""
         wanted = orders_of(self.rule, self.corrected.readings)
@@ -116,35 +123,3 @@ def _swept(ask: Ask) -> Ask:
     """Without the dust that a solver leaves, which would use up the reach of an action."""
     rows = (ask.want_gbps, ask.weight, ask.split, ask.spare_weight)
     return Ask(*(np.where(row < DUST, np.float32(0), row) for row in rows))
-
-
-def about_orders(
-    corrected: CorrectedForecast, wanted: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which actions about spans order what is wanted, behind the gate.
-
-    A tier stands for all sizes that it is the smallest for; in a paid block every lower bar keeps
-    it; and of the two numbers one is looked at.
-
-    Args:
-        corrected: before the coming interval.
-        wanted: places in the menus, -1 to keep the tier there is, (offered, B).
-
-    Returns:
-        Lowest and highest number, and whether it decides anything now, (offered, 2, B) each.
-    """
-    gated, outlook = corrected.gated, corrected.outlook
-    if gated is None or outlook is None:
-        nothing = np.zeros((0, 2, wanted.shape[1]), np.float32)
-        return nothing, nothing, nothing
-    readings, load = outlook.readings, gated.load
-    held = load.places(readings.tier_gbps)
-    place = np.where(wanted >= 0, wanted, held)
-    is_due = gated.law.lead.is_due(readings, place)
-    place = np.where(is_due, place, np.maximum(place, held))
-    highest = corrected.action_for_orders(place)
-    lowest = corrected.action_for_orders(np.maximum(place - 1, 0))
-    is_least = np.stack([place == 0, (place == 0) | (place == held)], 1)
-    is_open = outlook.is_time & np.isnan(readings.pending_gbps)
-    decides = np.stack([is_open & is_due, is_open & ~is_due], 1)
-    return np.where(is_least, np.float32(-1.0), lowest), highest, decides

@@ -22,8 +22,9 @@ from bwalloc.gym.recording import Setting, record  # noqa: E402
 from bwalloc.learn.apg import first_seed  # noqa: E402
 from bwalloc.learn.cloning import HELD, SHOWN, CloningTrainer  # noqa: E402
 from bwalloc.learn.cloning_dataset import recorded  # noqa: E402
+from bwalloc.learn.cloning_orders import RecordedOrders, about_orders  # noqa: E402
 from bwalloc.learn.cloning_pairs import HARDLY, WANT, counted  # noqa: E402
-from bwalloc.learn.cloning_teacher import about_orders, taught  # noqa: E402
+from bwalloc.learn.cloning_teacher import taught  # noqa: E402
 from bwalloc.learn.recipe import recipe_from  # noqa: E402
 from bwalloc.learn.run import policy_of_run  # noqa: E402
 from bwalloc.learn.train import make_trainer, train  # noqa: E402
@@ -139,7 +140,7 @@ def test_all_actions_that_are_right_about_a_span_order_what_is_wanted(tmp_path):
     for interval in range(240):
         wanted = rng.integers(-1, 4, (2, 1))
         held = corrected.gated.load.places(corrected.readings.tier_gbps)
-        lowest, highest, decides = about_orders(corrected, wanted)
+        lowest, highest, decides = about_orders(corrected.gated, corrected.outlook, wanted)
         inside = lowest + (0.02 + 0.98 * rng.random(lowest.shape)) * (highest - lowest)
         is_reached = (np.abs(np.where(decides, highest, 0)) < 1).all(1)
         expected = np.where(wanted == held, -1, wanted)
@@ -265,13 +266,62 @@ def test_a_dataset_is_found_by_id_and_trained_on(scenario, tmp_path, monkeypatch
 
 
 @can_record
-def test_a_dataset_with_orders_is_read(ports, tmp_path):
+@pytest.mark.parametrize("name", ["two-bar", "newsvendor", "autoscale"])
+def test_a_dataset_with_orders_says_what_a_playing_teacher_says(tmp_path, name):
     path = port_file(tmp_path)
-    setting = Setting(str(path), "two-bar", 1, "train", 3, {"time.intervals": 60})
+    ports = load_scenario(path, {"time.intervals": 120})
+    setting = Setting(str(path), name, 1, "train", FIRST, {"time.intervals": 120})
     read = recorded(ports, str(record(setting, tmp_path / "data").path), 1)
+    played = pairs_of(ports, name, episodes=1, spans=True)
+    inside = played.decides & (np.abs(played.highest) < 1)  # else the tier was out of reach
 
-    assert (60, 2, 2) == read.highest.shape
-    assert [0] == np.unique(np.flatnonzero(read.decides.any((1, 2))) % 5).tolist()
+    assert inside.sum() > 10
+    np.testing.assert_array_equal(played.decides, read.decides)
+    for end in ("lowest", "highest"):
+        np.testing.assert_allclose(
+            getattr(played, end)[inside], getattr(read, end)[inside], atol=2e-3
+        )
+
+
+def test_any_action_that_is_recorded_teaches_what_it_orders(tmp_path):
+    ports = load_scenario(port_file(tmp_path, delay=60.0))
+    corrected, simulator, episodes, state = begun(ports)
+    rng, features, actions, ordered, known = np.random.default_rng(2), [], [], [], []
+    for _ in range(240):
+        features.append(corrected.features(state.rates_gbps)["spans"])
+        actions.append(rng.uniform(-1, 1, (2, 2, 1)).astype(np.float32))
+        known.append(corrected.outlook)
+        ordered.append(corrected.orders(actions[-1]))
+        step = simulator.step(state, corrected.rates_gbps(no_action(ports)), episodes, ordered[-1])
+        state = step.state
+        corrected.push(step.readings)
+    reader = RecordedOrders(ports.network, ports.tuned)
+    read = reader(np.concatenate(features, 2), np.concatenate(actions, 2))
+    for at, (outlook, orders) in enumerate(zip(known, ordered, strict=True)):
+        expected = about_orders(corrected.gated, outlook, orders)
+        now = [part[:, :, at : at + 1] for part in read]
+
+        np.testing.assert_array_equal(expected.decides, now[2], str(at))
+        for end, found in zip(expected[:2], now[:2], strict=True):
+            np.testing.assert_allclose(
+                end[expected.decides], found[now[2]], atol=1e-4, err_msg=str(at)
+            )
+    assert 4 < read.decides[:, 0].sum()
+    assert 4 < read.decides[:, 1].sum()
+    assert 4 < (np.concatenate(ordered, 1) >= 0).sum()
+
+
+def test_where_the_load_is_not_known_the_number_itself_is_learned(ports):
+    features = np.zeros((len(SPAN_FEATURES), 2, 1), np.float32)
+    names = [feature.name for feature in SPAN_FEATURES]
+    features[names.index("tier")], features[names.index("load")] = 0.2, [[-5.0], [0.0]]
+    action = np.full((2, 2, 1), 0.25, np.float32)
+    read = RecordedOrders(ports.network, ports.tuned)(features, action)
+
+    assert read.decides.any(1).all()
+    np.testing.assert_array_equal(0.25, read.lowest[0])
+    np.testing.assert_array_equal(0.25, read.highest[0])
+    assert (read.lowest[1] < read.highest[1]).all()
 
 
 @can_record
