@@ -29,6 +29,8 @@ RANDOM = "random"
 """Actions drawn uniformly from [-1, 1]."""
 MISSED = 1e-3
 """Relative error above which what an action reaches counts as clipped."""
+DUST = 1e-9
+"""A rate (Gbit/s), share or weight below this is what a solver left of none."""
 
 
 class Aim(NamedTuple):
@@ -139,7 +141,8 @@ def scaled_to(base: Ask, ask: Ask, reach: Mapping[str, float]) -> Ask:
     """`ask` in the scale in which corrections of `base` reach it best.
 
     `decode` looks at ratios of weights, and of the shares of one demand: a common factor means
-    next to nothing, and must not use up the reach of the action.
+    next to nothing, and must not use up the reach of the action. Dust is out of reach in any scale,
+    and sets none.
     """
     return Ask(
         ask.want_gbps,
@@ -155,7 +158,7 @@ def _factor(base: np.ndarray, ask: np.ndarray, reach: float, axis: int) -> np.nd
     What is left, sum(max(|log(ask / base) + x| - reach, 0)), is convex in x and least between the
     two middle ones of its corners.
     """
-    both = (base > 0) & (ask > 0)
+    both = (base > 0) & (ask >= DUST)
     logs = np.log(np.where(both, base, 1) / np.where(both, ask, 1))
     corners = (np.where(both, logs - reach, -np.inf), np.where(both, logs + reach, np.inf))
     ordered = np.sort(np.concatenate(corners, axis), axis)

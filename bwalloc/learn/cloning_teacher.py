@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.allocate import Ask, make_rule
+from bwalloc.allocate import make_rule
 from bwalloc.allocate.orders.rules import NO_ORDER, OrderingRule
 from bwalloc.allocate.policy.corrected import CorrectedForecast
 from bwalloc.allocate.rule import orders_of
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 SPLIT = "train"
 AT_ONCE = 4
 """Episodes played together; pairs come that many at a time."""
-DUST = 1e-9
-"""A rate (Gbit/s), share or weight below this is none."""
 
 
 def taught(scenario: Scenario, name: str, seeds: Sequence[int], *, spans: bool) -> Iterator[Pairs]:
@@ -101,7 +99,7 @@ class _Lesson:
     def _about_rates(self) -> np.ndarray:
         base, correction = self.corrected.base, self.corrected.correction
         rule = self.rule.base if isinstance(self.rule, OrderingRule) else self.rule
-        asked = _swept(asked_by(rule, self.corrected.readings))
+        asked = asked_by(rule, self.corrected.readings)
         return correction.action_for(base, scaled_to(base, asked, correction.scale))
 
     def _about_orders(self) -> About:
@@ -117,9 +115,3 @@ class _Lesson:
             return self.planned if wanted is None else wanted
         self.planned = np.where(wanted >= 0, wanted, self.planned)
         return self.planned
-
-
-def _swept(ask: Ask) -> Ask:
-    """Without the dust that a solver leaves, which would use up the reach of an action."""
-    rows = (ask.want_gbps, ask.weight, ask.split, ask.spare_weight)
-    return Ask(*(np.where(row < DUST, np.float32(0), row) for row in rows))

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from bwalloc.allocate import Ask, Decoder, make_rule
+from bwalloc.allocate.policy.correction import Correction
 from bwalloc.errors import UnknownNameError
 from bwalloc.gym.imitation import Imitator, scaled_to
 from bwalloc.observe import measured
@@ -86,6 +87,23 @@ def test_a_common_factor_on_weights_costs_no_reach():
     assert (np.abs(np.log(scaled.split[:2])) <= 2.0 + 1e-5).all()
     assert scaled.split[0, 0, 0] / scaled.split[0, 1, 0] == pytest.approx(8.0)
     np.testing.assert_array_equal(split[1:], scaled.split[1:])
+
+
+@pytest.mark.parametrize("dust", [0.0, 1e-12, 1e-40])
+@pytest.mark.filterwarnings("error")
+def test_dust_of_a_solver_sets_no_scale(dust):
+    ones = np.ones((3, 1), np.float32)
+    base = Ask(ones, ones, np.ones((3, 2, 1), np.float32), ones)
+    few = np.array([[dust], [dust], [2.0]], np.float32)
+    split = np.array([[[dust], [0.5]], [[dust], [dust]], [[0.5], [0.5]]], np.float32)
+    correction = Correction({})
+
+    scaled = scaled_to(base, Ask(ones, few, split, few), correction.scale)
+    action = correction.action_for(base, scaled)
+
+    np.testing.assert_array_equal(few[2], scaled.weight[2])
+    np.testing.assert_allclose([-1.0, -1.0, np.log(2.0) / 3.0], action[:, 1, 0], rtol=1e-5)
+    np.testing.assert_array_equal(split[:, :, 0] < 0.1, action[:, 3:, 0] == -1.0)
 
 
 def test_an_unknown_allocator_is_named():
