@@ -25,6 +25,8 @@ EPISODES = 40
 """Test episodes of the published scores."""
 WORSE = 0.02
 """Share of the best rule's money by which a shift may be lost before the card warns of it."""
+ORDERING = "two-bar"
+"""The rule whose gate orders go through."""
 SHOWN = 6
 """Allocators in the table, from the best; the agent stands in it wherever it came."""
 
@@ -147,13 +149,19 @@ def card_text(
         "",
         "- What it does on other networks and workloads is not measured; compare before use: "
         "`bwalloc compare ENV --allocators AGENT,constant,forecast,guarantee`.",
-        "- It orders capacity where some is sold, behind the gate of `two-bar`."
-        if manifest.spans
-        else "- It decides rates only; it orders no capacity.",
+        f"- {_orders(manifest)}",
         "- Rates never exceed a link, whatever the network answers: `decode` is part of it.",
         *_warnings(scores),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _orders(manifest: Manifest) -> str:
+    if not manifest.spans:
+        return "It decides rates only; it orders no capacity."
+    if ORDERING not in manifest.tuned:  # a bundle carries it where its environment sells capacity
+        return "It learned rates only: its environment sells no capacity."
+    return f"It orders capacity where some is sold, behind the gate of `{ORDERING}`."
 
 
 def _varied(variety: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """The card of an agent is of whole comparisons."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from bwalloc.bench.card import Scores, ShiftScore, card_text
 from bwalloc.bench.compare import Comparison
 from bwalloc.bench.statistics import Interval
 from bwalloc.bench.tasks import Setting
-from bwalloc.scenario import load_scenario
+from bwalloc.scenario import load_scenario, load_template
+from bwalloc.serve import load_bundle
+from bwalloc.serve.bundles.agents import list_agents
 
 
 def test_an_interrupted_comparison_makes_no_scores(monkeypatch):
@@ -105,6 +108,35 @@ def test_a_policy_of_varied_episodes_does_not_claim_that_shifts_were_unseen():
 
     assert ["never trained on" in text for text in (plain, varied)] == [True, False]
     assert ["burst code" in text for text in (plain, varied)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("spans", "laws", "said"),
+    [
+        (False, ["forecast"], "It decides rates only; it orders no capacity."),
+        (True, ["forecast"], "It learned rates only: its environment sells no capacity."),
+        (True, ["forecast", "two-bar"], "It orders capacity where some is sold, behind the gate"),
+    ],
+)
+def test_a_card_says_what_is_ordered_where_something_is_sold(spans, laws, said):
+    scenario = load_scenario("tiny-edge", {"time.intervals": 40})
+    tuned = {law: {} for law in laws}
+    manifest = manifest_of(scenario, random_policy(scenario), {}, spans=spans, tuned=tuned)
+    limits = card_text(manifest, None, "bwalloc export").partition("## Limits")[2]
+
+    assert f"- {said}" in limits
+    assert 1 == sum(text in limits for text in ("decides rates", "learned rates", "It orders"))
+
+
+@pytest.mark.parametrize("name", list_agents())
+def test_the_card_of_the_catalogue_says_what_its_environment_sells(name):
+    bundle = load_bundle(name)
+    said = card._orders(bundle.manifest)
+    env = tomllib.loads(bundle.parts["recipe.toml"].decode())["env"]
+    sells = load_template(env).usual.network.offers is not None
+
+    assert f"- {said}\n" in bundle.parts["card.md"].decode()
+    assert sells == said.startswith("It orders capacity")
 
 
 def test_a_card_without_scores_says_so():
