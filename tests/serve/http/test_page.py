@@ -1,16 +1,13 @@
-"""The page of operators in a real browser: what it shows, what its buttons do, and that it is safe.
-
-Needs Chromium and its driver (Debian: chromium, chromium-driver).
-"""
+"""The page of operators in a real browser: what it shows, what it does, and that it is safe."""
 
 import re
-import shutil
 import sys
 import time
 from pathlib import Path
 
 import pytest
 import sidecars
+from browsers import SIZES, browsing, chromium, is_dark, overhang, shape
 from policies import write_agent
 from sidecars import JSON, TOKEN, Sidecar, telemetry
 
@@ -20,11 +17,7 @@ from bwalloc.scenario import load_scenario
 
 ASSETS = Path(bwalloc.serve.http.__file__).parent / "page" / "assets"
 REPORT = Path(bwalloc.bench.report.__file__).parent / "templates"
-NEEDED = ("chromium", "chromedriver")
-MISSING = [name for name in NEEDED if shutil.which(name) is None]
-browsing = pytest.mark.skipif(bool(MISSING), reason=f"no {' and no '.join(MISSING)} installed")
 WAIT_S = 15
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
 def colours(css):
@@ -51,17 +44,8 @@ def test_the_script_writes_text_and_never_markup():
 
 @pytest.fixture(scope="module")
 def browser():
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    made = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
-    yield made
-    made.quit()
+    with chromium() as made:
+        yield made
 
 
 @pytest.fixture
@@ -98,14 +82,6 @@ def status(sidecar):
     return sidecar.ask("GET", "/v1/status").json()
 
 
-def shape(browser, size, *, dark=False):
-    width, height = SIZES[size]
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [theme]})
-
-
 @pytest.mark.slow
 @browsing
 @pytest.mark.parametrize("size", SIZES)
@@ -122,12 +98,8 @@ def test_it_shows_the_state_and_refreshes_itself(sidecar, browser, size, dark):
     )
     assert sidecars.bundle().version in text_of(browser, "tiles")
     assert "policy" in text_of(browser, "recent")
-    wide = browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
-    assert wide <= 0
-    brightness = browser.execute_script(
-        "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
-    )
-    assert dark == (sum(brightness) < 300)
+    assert overhang(browser) <= 0
+    assert dark == is_dark(browser)
 
 
 @pytest.mark.slow
