@@ -119,7 +119,8 @@ class Engine:
     def _broken(self, rates_gbps: np.ndarray, overrun_gbit: np.ndarray) -> np.ndarray:
         """Violations of each decision, (B,); what nobody could know of is none."""
         network = self.scenario.network
-        if self.scenario.failures is None and not network.demands.floor_gbps.any():
+        has_floors, plane = network.demands.floor_gbps.any(), self.scenario.enforcement
+        if self.scenario.failures is None and not has_floors and not plane.changes_rates:
             least = OVERRUN_GBPS * self.scenario.timing.interval_s
             return (overrun_gbit > least).astype(np.int64)
         return violations(network, rates_gbps, self.readings.capacity_gbps)

@@ -27,6 +27,7 @@ from bwalloc.scenario.build_offers import build_offers, with_offers
 from bwalloc.scenario.build_workload import build_workload
 from bwalloc.scenario.digest import digest_of
 from bwalloc.scenario.economics import check_classes, variety_of
+from bwalloc.scenario.enforcement import build_enforcement, header_factor
 from bwalloc.scenario.expand import expand_demands, expand_services, stream_of
 from bwalloc.scenario.failures import build_failures
 from bwalloc.scenario.overrides import leaves, override
@@ -55,6 +56,8 @@ def read_env(path: Path, overrides: Mapping[str, Any] | None = None) -> tuple[En
         tree, written = override(raw, overrides, known, where)
         env = validate(EnvFile, tree, where, written)
     check_classes([*env.classes, *(s.absent_class for s in env.ood if s.absent_class)], where)
+    by_class = env.enforcement.header_share_by_class
+    check_classes(by_class, f"{where}, enforcement.header_share_by_class")
     _check_absent(env, where)
     return env, entropy
 
@@ -98,7 +101,8 @@ def build_scenario(
         )
         churn = env.money.churn_usd_per_gbps
         of_row = [streams[index] if index >= 0 else None for index in followed]
-        wire = wire_factor(topology.links, demands, tunnels)
+        headers = header_factor(env, rows)
+        wire = wire_factor(topology.links, demands, tunnels) * headers
         law = build_value_law(economics, of_row, churn).on_wire(wire)
         groups = build_groups(env, demands, where)
         has_jobs = np.array([name in JOBS for name in demands.traffic_class])
@@ -120,6 +124,7 @@ def build_scenario(
             rival=env.rival.allocator,
             failures=build_failures(env.failures, topology),
             credits=_credits(env),
+            enforcement=build_enforcement(env, network, headers, where),
         )
 
 

@@ -250,13 +250,15 @@ def _blocks(steps: int, columns: int) -> list[slice]:
 
 
 def _apply(shift: Shift, scenario: Scenario, gbit: np.ndarray, jobs: np.ndarray | None) -> None:
-    """Scale demand, silence a class, and add what encryption adds on the wire, in place.
+    """Scale demand, silence a class, and add what the wire adds to work, in place.
 
     Of jobs only cells that hold some are written: pages of zeros then take no memory.
     """
     network = scenario.network
     wire = wire_factor(network.links, network.demands, network.tunnels).astype(np.float32)
     factors = [wire, np.full_like(wire, shift.demand_factor)]
+    if scenario.enforcement.header_factor is not None:
+        factors.append(scenario.enforcement.header_factor.astype(np.float32))
     if shift.absent_class is not None:
         factors.append(np.ones_like(wire))
         factors[-1][network.demands.rows_of(shift.absent_class)] = 0.0

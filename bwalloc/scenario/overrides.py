@@ -69,6 +69,7 @@ FREE = (
     "allocators.",
     "action.",
     "classes.",
+    "enforcement.header_share_by_class.",
     "tunnels.explicit.",
     "failures.",
     "offers.",

@@ -10,6 +10,7 @@ import numpy as np
 
 from bwalloc.errors import ScenarioError
 from bwalloc.money import CreditLaw
+from bwalloc.scenario.enforcement import IDEAL, Enforcement
 
 if TYPE_CHECKING:
     from jaxtyping import Int
@@ -84,7 +85,8 @@ class Scenario:
     `digest` is a hash of everything that shapes an episode (not of texts or tuned constants);
     `rival` names the best classical allocator of the published comparison; `record_episodes` of
     the train split stand for the record that an operator would have logged; `failures` is the law
-    by which links fail (None: never), `credits` what tenants get back below their floors.
+    by which links fail (None: never), `credits` what tenants get back below their floors;
+    `enforcement` says what a plane makes of rates.
     """
 
     id: str
@@ -102,6 +104,7 @@ class Scenario:
     record_episodes: int = RECORD_EPISODES
     failures: FailureLaw | None = None
     credits: CreditLaw = NO_CREDITS
+    enforcement: Enforcement = IDEAL
 
 
 def build_slots(deadline_s: np.ndarray, has_jobs: np.ndarray, timing: Timing) -> Slots:

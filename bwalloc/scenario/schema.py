@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from bwalloc.scenario.fields import LATER, NO_TEXT, Duration, Finite, NonNegative, Positive, Section
 from bwalloc.scenario.schema_credits import CreditSection
 from bwalloc.scenario.schema_demands import DemandSection
+from bwalloc.scenario.schema_enforcement import EnforcementSection
 from bwalloc.scenario.schema_failures import FailureSection
 from bwalloc.scenario.schema_network import NetworkSection, TunnelSection
 from bwalloc.scenario.schema_offers import OfferSection
@@ -118,6 +119,7 @@ class EnvFile(Section):
     network: NetworkSection
     random: RandomSection | None = None
     tunnels: TunnelSection = TunnelSection()
+    enforcement: Annotated[EnforcementSection, LATER] = EnforcementSection()
     failures: Annotated[FailureSection, LATER] = FailureSection()
     credits: Annotated[CreditSection, LATER] = CreditSection()
     offers: Annotated[dict[str, OfferSection], LATER] = Field(default_factory=dict)

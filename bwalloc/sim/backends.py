@@ -12,15 +12,23 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from bwalloc.errors import BwallocError
-from bwalloc.sim.dynamics import Load, Measured, cut_to_capacity, measure, play_interval, serve
+from bwalloc.sim.dynamics import (
+    Held,
+    Load,
+    Measured,
+    cut_to_capacity,
+    measure,
+    play_interval,
+    serve,
+)
 from bwalloc.sim.state import Flows, State
 
 if TYPE_CHECKING:
     from bwalloc.arrays import Array
     from bwalloc.sim.physics import Physics
 
-Played: TypeAlias = tuple["Array", "Array", Flows, "Array", Measured]
-"""Queued work, busy seconds, flows, the Gbit/s that did not fit, (B,), and what was measured."""
+Played: TypeAlias = tuple[Held, Flows, "Array", Measured]
+"""What is handed on, flows, the Gbit/s that did not fit, (B,), and what was measured."""
 Backend: TypeAlias = Callable[["Array", "Array", State, Load, int], Played]
 """Plays an interval, or the part of it whose arrivals are given, under rates (demands, tunnels, B)
 and capacities (links, B); the number is that of its first substep in the interval."""
@@ -52,10 +60,9 @@ class ArrayBackend:
         fitting, overrun = cut_to_capacity(self.physics, rates, capacity_gbps)
         service = serve(self.physics, fitting, capacity_gbps)
         clock = state.interval * self.physics.substeps + first
-        queued, busy, flows = play_interval(
-            self.physics, service, state.queued_gbit, state.busy_s, load, clock
-        )
-        return queued, busy, flows, overrun, measure(self.physics, load, flows)
+        before = (state.queued_gbit, state.busy_s, state.kept_gbit)
+        held, flows = play_interval(self.physics, service, before, load, clock)
+        return held, flows, overrun, measure(self.physics, load, flows)
 
 
 class CompiledBackend:
@@ -79,7 +86,7 @@ class CompiledBackend:
 
         (demands, tunnels), batch = self.physics.shape, rates.shape[-1]
         decided = (_floats(rates).reshape(demands * tunnels, batch), _floats(capacity_gbps))
-        held = (_floats(state.queued_gbit), _floats(state.busy_s))
+        held = (_floats(state.queued_gbit), _floats(state.busy_s), _floats(state.kept_gbit))
         jobs = load.jobs_gbit
         jobs = np.empty((demands, 0, batch), np.float32) if jobs is None else _floats(jobs)
         loads = (_floats(load.arrivals_gbit), jobs)
@@ -90,10 +97,10 @@ class CompiledBackend:
             play_one(*given)
         else:
             _in_threads(play_block, given, batch, self.threads)
-        queued, busy, overrun, totals, carried, stalled, seen = written
+        queued, busy, kept, overrun, totals, carried, stalled, seen = written
         served, expired, attained, delivered, waiting = totals
         flows = Flows(served, expired, attained, delivered, waiting, carried, stalled)
-        return queued, busy, flows, overrun, Measured(*seen)
+        return (queued, busy, kept), flows, overrun, Measured(*seen)
 
     def _empty(self, shape: tuple[int, ...], links: int) -> tuple[Any, ...]:
         """Room for what the kernel writes."""
@@ -103,6 +110,7 @@ class CompiledBackend:
         return (
             np.empty(shape, np.float32),
             by_demand[8],
+            np.empty((demands * tunnels if self.physics.has_bursts else 0, batch), np.float32),
             np.empty(batch, np.float32),
             by_demand[:5],
             np.empty((demands * tunnels, batch), np.float32),

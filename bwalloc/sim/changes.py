@@ -1,24 +1,18 @@
-"""Intervals in which links fail or come back: played in parts, each under its own capacities."""
+"""Capacities that change inside an interval, when links fail or come back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bwalloc.arrays import Array, namespace
 from bwalloc.scenario.outages import before_gbps
-from bwalloc.sim.dynamics import Load, Measured, add_flows, cut_to_capacity, measure
-from bwalloc.sim.state import Flows, State
 
 if TYPE_CHECKING:
     from bwalloc.scenario import World
-    from bwalloc.sim.physics import Physics
-
-PlayPart = Callable[[Array, Array, State, Load, int], tuple[Array, Array, Flows, Array, Measured]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,62 +84,10 @@ def _taken(values: np.ndarray, interval: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values[np.arange(len(interval)), interval].T)
 
 
-def parts_of(change: Change, substeps: int) -> list[tuple[int, int]]:
-    """First and one past the last substep of the parts in which no capacity changes."""
-    inside = np.unique(change.since[change.since > 0]).tolist()
-    return list(pairwise([0, *inside, substeps]))
-
-
 def capacity_in(change: Change, capacity_gbps: Array, first: int) -> Array:
-    """What each link can carry in the part that begins with substep `first`, (links, B)."""
+    """What each link can carry in the stretch that begins with substep `first`, (links, B)."""
     xp = namespace(capacity_gbps)
     is_now = change.since <= first
     if xp is not np:
         is_now = xp.as_tensor(is_now, device=capacity_gbps.device)
     return xp.where(is_now, capacity_gbps, change.before_gbps)
-
-
-def play_parts(
-    play: PlayPart,
-    physics: Physics,
-    rates: Array,
-    capacity_gbps: Array,
-    state: State,
-    load: Load,
-    change: Change,
-) -> tuple[Array, Array, Flows, Array, Measured]:
-    """Play an interval part by part; arguments and answer as of a backend.
-
-    At each change the tunnels of links that cannot carry their rates are cut in proportion, and
-    work is split anew over the tunnels by what is left of their rates.
-    """
-    total, overrun = None, 0.0
-    for first, last in parts_of(change, physics.substeps):
-        part = Load(load.arrivals_gbit[first:last], load.jobs_gbit if first == 0 else None)
-        room = capacity_in(change, capacity_gbps, first)
-        queued, busy, flows, over, _ = play(rates, room, state, part, first)
-        state = replace(state, queued_gbit=queued, busy_s=busy)
-        overrun = overrun + over * ((last - first) / physics.substeps)
-        total = flows if total is None else add_flows(total, flows)
-    assert total is not None
-    return state.queued_gbit, state.busy_s, total, overrun, measure(physics, load, total)
-
-
-def granted_gbps(
-    physics: Physics, rates: Array, capacity_gbps: Array, change: Change | None
-) -> list[tuple[float, Array]]:
-    """Rates as links let them be, (demands, tunnels, B), and for how many seconds, part by part."""
-    if change is None:
-        parts = [(0, physics.substeps, capacity_gbps)]
-    else:
-        parts = [
-            (first, last, capacity_in(change, capacity_gbps, first))
-            for first, last in parts_of(change, physics.substeps)
-        ]
-    return [
-        (
-            (last - first) * physics.dt_s,
-            cut_to_capacity(physics, rates, room)[0].reshape(rates.shape),
-        )
-        for first, last, room in parts
-    ]

@@ -15,6 +15,7 @@ from numba import njit
 from bwalloc.allocate.sharing import SOFT as _SOFT
 from bwalloc.allocate.sharing import TINY as _TINY
 from bwalloc.sim.compiled_columns import FAST, measured, put, taken
+from bwalloc.sim.compiled_rates import allot, cut, save, size_buckets
 from bwalloc.sim.dynamics import BORROW_ROUNDS
 from bwalloc.sim.dynamics import IDLE_GBIT as _IDLE_GBIT
 
@@ -26,72 +27,6 @@ LANES = np.uint64(64)
 """Episodes of a block: a constant, so that its loops become a few vector instructions each."""
 ZERO = np.float32(0)
 ONE = np.float32(1)
-
-
-@inlined
-def _cut(rates, capacity, hops, fit, overrun, size):
-    """Cut the tunnels of overloaded links in proportion; updates `rates` and `overrun`."""
-    tunnels, width = hops.shape
-    links = capacity.shape[0]
-    fit[:] = ZERO
-    for p in range(tunnels):
-        for h in range(width):
-            link = hops[p, h]
-            if link < links:
-                for b in range(size):
-                    fit[link, b] += rates[p, b]
-    for link in range(links):
-        for b in range(size):
-            load = fit[link, b]
-            overrun[b] += max(load - capacity[link, b], ZERO)
-            fit[link, b] = min(max(capacity[link, b] / (load + TINY), ZERO), ONE)
-    for p in range(tunnels):
-        for b in range(size):
-            fit[links, b] = ONE
-        for h in range(width):
-            link = hops[p, h]
-            if link < links:
-                for b in range(size):
-                    fit[links, b] = min(fit[links, b], fit[link, b])
-        for b in range(size):
-            rates[p, b] *= fit[links, b]
-
-
-@inlined
-def _allot(law, rates, capacity, share, quota, room, delay, size):
-    """Shares, quotas, pool room and delays of rates that fit; fills the last four arrays."""
-    demands, n_pools = delay.shape[0], room.shape[0]
-    per_demand = rates.shape[0] // demands
-    for d in range(demands):
-        for b in range(size):
-            delay[d, b] = ZERO
-        for k in range(per_demand):
-            even = law.even_share[d, k, 0] * TINY
-            for b in range(size):
-                share[d * per_demand + k, b] = rates[d * per_demand + k, b] + even
-                delay[d, b] += share[d * per_demand + k, b]
-        for k in range(per_demand):
-            for b in range(size):
-                share[d * per_demand + k, b] /= delay[d, b]
-        for b in range(size):
-            delay[d, b] = ZERO
-        for k in range(per_demand):
-            delay_s = law.delay_s[d, k, 0]
-            for b in range(size):
-                delay[d, b] += share[d * per_demand + k, b] * delay_s
-    for p in range(rates.shape[0]):
-        for b in range(size):
-            quota[p, b] = rates[p, b] * law.dt_s
-    for pool in range(n_pools):
-        for b in range(size):
-            whole = capacity[law.pool_link[pool], b] * law.dt_s
-            room[pool, b] = whole if law.pool_is_shared[pool, 0] else ZERO
-    for p in range(rates.shape[0]):
-        for h in range(law.pool_hops.shape[1]):
-            pool = law.pool_hops[p, h]
-            if pool < n_pools and not law.pool_is_shared[pool, 0]:
-                for b in range(size):
-                    room[pool, b] += quota[p, b]
 
 
 @inlined
@@ -287,7 +222,7 @@ def _enter(d, slot, queued, arrivals, jobs, low, offered, before, work, size):
 @inlined
 def _play(law, load, clock, mine, sums, low, size):
     """Play one interval for the columns from `low` of a block; `mine` and `sums` hold them only."""
-    rates, capacity, queued, busy, overrun = mine
+    rates, capacity, queued, busy, kept, overrun = mine
     totals, carried_sum, stalled_sum = sums
     arrivals, jobs = load
     demands, tunnels, n_pools = queued.shape[0], rates.shape[0], law.pool_link.shape[0]
@@ -295,8 +230,12 @@ def _play(law, load, clock, mine, sums, low, size):
     share, quota = np.empty((tunnels, size), np.float32), np.empty((tunnels, size), np.float32)
     room0, delay = np.empty((n_pools, size), np.float32), np.empty((demands, size), np.float32)
     fit = np.empty((capacity.shape[0] + 1, size), np.float32)
-    _cut(rates, capacity, law.link_hops, fit, overrun, size)
-    _allot(law, rates, capacity, share, quota, room0, delay, size)
+    cut(rates, capacity, law.link_hops, fit, overrun, size)
+    allot(law, rates, capacity, share, quota, room0, delay, size)
+    bucket, may, lent = np.empty_like(kept), quota, room0
+    if kept.shape[0] > 0:
+        may, lent = np.empty_like(quota), np.empty_like(room0)
+        size_buckets(law, rates, bucket, size)
     want, carried = np.empty((tunnels, size), np.float32), np.empty((tunnels, size), np.float32)
     room, scratch = np.empty_like(room0), np.empty((room0.shape[0] + 1, size), np.float32)
     work, before = np.empty((demands, size), np.float32), np.empty((demands, size), np.float32)
@@ -311,8 +250,10 @@ def _play(law, load, clock, mine, sums, low, size):
         for d in range(demands):
             slot = law.arrival_slot[d]
             _enter(d, slot, queued, arrivals[substep], coming, low, offered, before, work, size)
+        if kept.shape[0] > 0:
+            save(work, share, quota, room0, law.pool_hops, bucket, kept, may, lent, spare, size)
         _carry(
-            work, share, quota, room0, law.borrow_weight, law.pool_hops,
+            work, share, may, lent, law.borrow_weight, law.pool_hops,
             want, carried, offered_gbit, room, scratch, active, size,
         )  # fmt: skip
         for p in range(tunnels):
@@ -336,8 +277,9 @@ def _play(law, load, clock, mine, sums, low, size):
 def _play_columns(law, decided, load, clock, held, written, low, size):
     """Play one interval for the `size` columns from `low`: read them, play, write them."""
     rates, capacity = taken(decided[0], low, size), taken(decided[1], low, size)
-    before, busy = held[0], taken(held[1], low, size)
-    queued_out, busy_out, overrun_out, totals_out, carried_out, stalled_out, seen = written
+    before, busy, kept = held[0], taken(held[1], low, size), taken(held[2], low, size)
+    queued_out, busy_out, kept_out, overrun_out = written[0], written[1], written[2], written[3]
+    totals_out, carried_out, stalled_out = written[4], written[5], written[6]
     queued = np.empty((before.shape[0], before.shape[1], size), np.float32)
     for d in range(queued.shape[0]):
         for k in range(queued.shape[1]):
@@ -350,9 +292,9 @@ def _play_columns(law, decided, load, clock, held, written, low, size):
     carried = np.zeros(rates.shape, np.float32)
     stalled = np.zeros((stalled_out.shape[0], size), np.float32)
     by_flow = (totals[0], totals[1], totals[2], totals[3], totals[4])
-    mine = (rates, capacity, queued, busy, overrun)
+    mine = (rates, capacity, queued, busy, kept, overrun)
     _play(law, load, ticks, mine, (by_flow, carried, stalled), low, size)
-    measured(law, load, carried, seen, low, size)
+    measured(law, load, carried, written[7], low, size)
     for d in range(queued.shape[0]):
         put(queued[d], low, queued_out[d], size)
     for b in range(size):
@@ -360,6 +302,7 @@ def _play_columns(law, decided, load, clock, held, written, low, size):
     for flow in range(5):
         put(totals[flow], low, totals_out[flow], size)
     put(busy, low, busy_out, size)
+    put(kept, low, kept_out, size)
     put(carried, low, carried_out, size)
     put(stalled, low, stalled_out, size)
 

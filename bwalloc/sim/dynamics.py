@@ -8,7 +8,7 @@ taken earliest deadline first; what is past its deadline expires.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from bwalloc.allocate.sharing import TINY, offer_once
 from bwalloc.arrays import Array, joined, like, namespace, positive
@@ -22,6 +22,8 @@ IDLE_GBIT = 1e-4
 """Work below which a demand counts as drained: above the rounding of float32."""
 
 
+Held: TypeAlias = tuple[Array, Array, Array]
+"""`queued_gbit`, `busy_s` and `kept_gbit` of a `State`."""
 RECENT_S = 3.0
 """Span of `Measured.recent_gbps` at the end of an interval."""
 
@@ -35,12 +37,14 @@ class Service:
         quota_gbit: guaranteed work per substep and tunnel, (flat tunnels, B).
         room_gbit: work each pool can carry per substep, (pools, B).
         delay_s: propagation of each demand, averaged over its shares, (demands, B).
+        bucket_gbit: most that each tunnel may save, (flat tunnels, B); no rows without bursts.
     """
 
     share: Array
     quota_gbit: Array
     room_gbit: Array
     delay_s: Array
+    bucket_gbit: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +116,31 @@ def serve(physics: Physics, rates: Array, capacity_gbps: Array) -> Service:
     metered = physics.pools.total(quota)
     room = namespace(rates).where(like(physics.pool_is_shared, rates), shared, metered)
     delay = (share * like(physics.delay_s, rates)).sum(1)
-    return Service(share.reshape(rates.shape), quota, room, delay)
+    return Service(share.reshape(rates.shape), quota, room, delay, _buckets(physics, rates))
+
+
+def _buckets(physics: Physics, rates: Array) -> Array:
+    """As a shaper sizes them: with the rate, and no less than some packets."""
+    if not physics.has_bursts:
+        return rates[:0]
+    sized = (rates * physics.burst_s).clip(physics.burst_gbit)
+    return namespace(rates).where(rates > 0, sized, rates * 0)
 
 
 def play_interval(
-    physics: Physics, service: Service, queued: Array, busy_s: Array, load: Load, clock: Array
-) -> tuple[Array, Array, Flows]:
+    physics: Physics, service: Service, held: Held, load: Load, clock: Array
+) -> tuple[Held, Flows]:
     """Play the substeps of one interval.
 
     Args:
         physics: constants of the scenario.
         service: what `serve` made of the rates.
-        queued: work by remaining deadline, (demands, slots, B).
-        busy_s: time since each demand last was empty, (demands, B).
+        held: what was handed over.
         load: what arrives.
         clock: number of substeps played before, int (B,).
 
     Returns:
-        The new `queued` and `busy_s`, and the flows summed over the interval.
+        What is handed on, and the flows summed over the interval.
     """
     total: Flows | None = None
     for substep in range(len(load.arrivals_gbit)):
@@ -137,27 +148,25 @@ def play_interval(
         entering = like(physics.enters, new) * new[:, None]
         if load.jobs_gbit is not None and substep == 0:
             entering, new = entering + load.jobs_gbit, new + load.jobs_gbit.sum(1)
-        queued, busy_s, flows = _substep(
-            physics, service, (queued, busy_s), (new, entering), clock + substep
-        )
+        held, flows = _substep(physics, service, held, (new, entering), clock + substep)
         total = flows if total is None else add_flows(total, flows)
     assert total is not None
-    return queued, busy_s, total
+    return held, total
 
 
 def _substep(
     physics: Physics,
     service: Service,
-    held: tuple[Array, Array],
+    held: Held,
     new: tuple[Array, Array],
     clock: Array,
-) -> tuple[Array, Array, Flows]:
-    queued, busy_s = held
+) -> tuple[Held, Flows]:
+    queued, busy_s, kept = held
     offered, entering = new
     before = queued.sum(1)
     queued = queued + entering
     work = queued.sum(1)
-    want, carried, offered_gbit = _carried(physics, service, work)
+    want, carried, offered_gbit, kept = _carried(physics, service, work, kept)
     served = namespace(work).minimum(carried.reshape(*physics.shape, -1).sum(1), work)
     queued = _taken_earliest_first(queued, served)
     left = positive(work - served)
@@ -172,25 +181,46 @@ def _substep(
         carried_gbit=carried,
         stalled_s=stalled,
     )
-    return queued, busy_s, flows
+    return (queued, busy_s, kept), flows
 
 
-def _carried(physics: Physics, service: Service, work: Array) -> tuple[Array, Array, Array]:
+def _carried(
+    physics: Physics, service: Service, work: Array, kept: Array
+) -> tuple[Array, Array, Array, Array]:
     """What each tunnel should carry, carries (guaranteed first, then borrowed), and was offered.
 
-    All (flat tunnels, B). A tunnel that is offered more than it should carry is done early.
+    Besides, what is kept now. All (flat tunnels, B). A tunnel that is offered more than it should
+    carry is done early.
     """
     xp = namespace(work)
     shape = (*physics.shape, work.shape[1])
     want = (service.share.reshape(shape) * work[:, None]).reshape(service.share.shape)
-    carried, offered = xp.minimum(want, service.quota_gbit), service.quota_gbit
+    offered, lent = service.quota_gbit, service.room_gbit
+    if physics.has_bursts:
+        offered, lent, kept = _with_savings(physics, service, want, kept)
+    carried = xp.minimum(want, offered)
     weight = like(physics.borrow_weight, want)
     for _ in range(BORROW_ROUNDS):
-        room = positive(service.room_gbit - physics.pools.total(carried))
+        room = positive(lent - physics.pools.total(carried))
         missing = want - carried
         offer = offer_once(physics.pools, weight * (missing > TINY), room)
         carried, offered = carried + xp.minimum(offer, missing), offered + offer
-    return want, carried, offered
+    return want, carried, offered, kept
+
+
+def _with_savings(
+    physics: Physics, service: Service, want: Array, kept: Array
+) -> tuple[Array, Array, Array]:
+    """What each tunnel may send with what it saved, what pools can carry, and what is kept.
+
+    What a tunnel leaves of its rate fills its bucket first and is lent when that is full, so no
+    Gbit of a link is used twice.
+    """
+    xp = namespace(want)
+    before = xp.minimum(kept, service.bucket_gbit)
+    may = service.quota_gbit + before
+    kept = xp.minimum(may - xp.minimum(want, may), service.bucket_gbit)
+    return may, service.room_gbit - physics.pools.total(kept - before), kept
 
 
 def _taken_earliest_first(queued: Array, served: Array) -> Array:

@@ -32,6 +32,8 @@ class Law(NamedTuple):
     budget_s: np.ndarray
     grace_s: np.ndarray
     group: np.ndarray
+    burst_s: np.float32
+    burst_gbit: np.float32
 
 
 def compile_law(physics: Physics) -> Law:
@@ -54,4 +56,6 @@ def compile_law(physics: Physics) -> Law:
         physics.budget_s,
         physics.grace_s,
         physics.group,
+        np.float32(physics.burst_s),
+        np.float32(physics.burst_gbit),
     )

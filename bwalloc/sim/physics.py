@@ -17,6 +17,8 @@ ENDLESS_GBIT = 1e9
 """Stands for the unlimited last piece of the value law."""
 ENDLESS_S = 1e6
 """Stands for a delay budget that nothing exceeds: infinity times no work would be no number."""
+EDGE = 1e-6
+"""Substeps by which a latency may miss the edge of one and still count as on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,9 @@ class Physics:
         group: group of each demand, or -1.
         members: rows of each group.
         smooth_gbit: work over which the steps of the law are smoothed; 0 is the law.
+        burst_s, burst_gbit: what a tunnel may save: seconds of its rate, and at least so much.
+        latency: substeps until new rates are in force.
+        least_gbps: rate of every tunnel at least, (flat tunnels, 1); no rows where it is 0.
     """
 
     dt_s: float
@@ -59,6 +64,15 @@ class Physics:
     group: np.ndarray
     members: tuple[np.ndarray, ...]
     smooth_gbit: float
+    burst_s: float
+    burst_gbit: float
+    latency: float
+    least_gbps: np.ndarray
+
+    @property
+    def has_bursts(self) -> bool:
+        """Whether tunnels save anything."""
+        return self.burst_s > 0 or self.burst_gbit > 0
 
 
 def build_physics(scenario: Scenario, smooth_gbit: float = 0.0) -> Physics:
@@ -68,6 +82,8 @@ def build_physics(scenario: Scenario, smooth_gbit: float = 0.0) -> Physics:
     exists = tunnels.exists.astype(np.float32)
     grace = np.append(network.groups.grace_s, np.inf)[network.groups.member]
     step, share, free = _value_pieces(network.law)
+    plane = scenario.enforcement
+    least = _column(plane.least_gbps * exists.ravel())
     return Physics(
         dt_s=scenario.timing.substep_s,
         substeps=scenario.timing.substeps,
@@ -92,11 +108,19 @@ def build_physics(scenario: Scenario, smooth_gbit: float = 0.0) -> Physics:
             for group in range(len(network.groups.name))
         ),
         smooth_gbit=smooth_gbit,
+        burst_s=plane.burst_s,
+        burst_gbit=plane.burst_gbit,
+        latency=_whole_if_near(plane.update_latency_s / scenario.timing.substep_s),
+        least_gbps=least if plane.least_gbps > 0 else least[:0],
     )
 
 
 def _column(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32)[:, None]
+
+
+def _whole_if_near(substeps: float) -> float:
+    return float(round(substeps)) if abs(substeps - round(substeps)) < EDGE else substeps
 
 
 def _value_pieces(law: ValueLaw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

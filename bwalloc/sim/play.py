@@ -257,10 +257,8 @@ class Logs:
             self.recovery.add(interval, rates, step)
         if self.promises is not None and interval >= self.warmup:
             at = before.interval
-            change = episodes.change(at)
-            self.promises.add(
-                rates, *simulator.in_tiers(before, episodes.capacity_gbps(at), change)
-            )
+            rooms = simulator.in_tiers(before, episodes.capacity_gbps(at), episodes.change(at))
+            self.promises.add(simulator.stretches(before, rates, *rooms))
 
     def close(self) -> dict[str, Any]:
         """Fields of `Played`."""

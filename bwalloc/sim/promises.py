@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bwalloc.sim.changes import Change, granted_gbps
+from bwalloc.sim.stretches import Stretch, granted_gbps
 
 if TYPE_CHECKING:
     from bwalloc.scenario import Scenario
@@ -46,10 +47,10 @@ class PromiseLog:
         self.tenants = list(dict.fromkeys(self.tenant.tolist()))
         self.tenant_s = np.zeros((len(self.tenants), batch))
 
-    def add(self, rates_gbps: np.ndarray, capacity_gbps: np.ndarray, change: Change | None) -> None:
-        """Book an interval that counts, with the rates decided for it."""
+    def add(self, stretches: Sequence[Stretch]) -> None:
+        """Book an interval that counts."""
         least = self.floors[self.floored, None] * (1 - MET)
-        for seconds, granted in granted_gbps(self.physics, rates_gbps, capacity_gbps, change):
+        for seconds, granted in granted_gbps(self.physics, stretches):
             short = granted[self.floored].sum(1) < least
             self.short_s += seconds * short
             for row, name in enumerate(self.tenants):

@@ -11,12 +11,13 @@ import numpy as np
 from bwalloc.arrays import namespace
 from bwalloc.observe import Readings
 from bwalloc.sim.backends import Backend, make_backend
-from bwalloc.sim.changes import Change, OutageColumns, play_parts
+from bwalloc.sim.changes import Change, OutageColumns
 from bwalloc.sim.declared import Declarations
 from bwalloc.sim.dynamics import Load, Measured
 from bwalloc.sim.physics import build_physics
 from bwalloc.sim.ports import Fates, PortFlows, PortLaw
 from bwalloc.sim.state import Flows, State
+from bwalloc.sim.stretches import Stretch, play_stretches, stretches_of
 from bwalloc.sim.terms import MoneyTerms
 
 if TYPE_CHECKING:
@@ -175,6 +176,7 @@ class Simulator:
             ports=np.zeros((5, 0, batch), np.int64)
             if self.ports is None
             else self.ports.start(batch),
+            kept_gbit=np.zeros((demands * tunnels * self.physics.has_bursts, batch), np.float32),
         )
 
     def step(
@@ -218,19 +220,17 @@ class Simulator:
         coming = capacity_gbps if change is None else change.coming_gbps
         announced = coming if change is None else change.announced_gbps
         capacity_gbps, change = self.in_tiers(state, capacity_gbps, change)
-        asked = (rates_gbps, capacity_gbps, state, load)
-        if change is None or not change.is_inside:
-            queued, busy, flows, overrun, measured = self.backend(*asked, 0)
-        else:
-            queued, busy, flows, overrun, measured = play_parts(
-                self.backend, self.physics, *asked, change
-            )
+        stretches = self.stretches(state, rates_gbps, capacity_gbps, change)
+        held, flows, overrun, measured = play_stretches(
+            self.backend, self.physics, stretches, state, load
+        )
         ports, ported, bill = state.ports, None, 0.0
         if self.ports is not None and fates is not None:
             ports, ported = self.ports.settle(state.ports, orders, fates, state.interval)
             scale, bill = self.ports.scale(ports, coming), ported.bill_usd.sum(0)
             coming, announced = coming * scale, announced * scale
-        after = State(state.interval + 1, queued, busy, rates_gbps, ports)
+        queued, busy, kept = held
+        after = State(state.interval + 1, queued, busy, rates_gbps, ports, kept)
         return Step(
             state=after,
             flows=flows,
@@ -250,6 +250,12 @@ class Simulator:
         if change is not None:
             change = replace(change, before_gbps=change.before_gbps * scale)
         return capacity_gbps * scale, change
+
+    def stretches(
+        self, state: State, rates_gbps: Array, capacity_gbps: Array, change: Change | None
+    ) -> list[Stretch]:
+        """The coming interval in stretches, under capacities of the tiers that are active."""
+        return stretches_of(self.physics, state.rates_gbps, rates_gbps, capacity_gbps, change)
 
     def first_readings(self, state: State, episodes: Episodes) -> Readings:
         """What is known before the first interval: capacities, and nothing offered yet."""

@@ -20,6 +20,8 @@ class State:
             0 outside groups.
         rates_gbps: the rates of the interval before, (demands, tunnels, B).
         ports: what is ordered on spans that are sold: see `sim.ports.Ports`, int (5, offered, B).
+        kept_gbit: what each tunnel has saved of its rate and may send at once, (flat tunnels, B);
+            no rows where nothing is saved.
     """
 
     interval: Array
@@ -27,6 +29,7 @@ class State:
     busy_s: Array
     rates_gbps: Array
     ports: Array
+    kept_gbit: Array
 
 
 @dataclass(frozen=True, slots=True)

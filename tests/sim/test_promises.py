@@ -25,9 +25,11 @@ def books(rates, *events, floors=(1.0, 2.0)):
     simulator, episodes = Simulator(scenario), Episodes([world])
     log = PromiseLog(scenario, simulator.physics, 1)
     given = np.array(rates, np.float32).reshape(2, 1, 1)
+    state = replace(simulator.start(1), rates_gbps=given)
     for interval in range(12):
         at = np.array([interval])
-        log.add(given, episodes.capacity_gbps(at), episodes.change(at))
+        rooms = (episodes.capacity_gbps(at), episodes.change(at))
+        log.add(simulator.stretches(state, given, *rooms))
     return {
         name: (float(each.below_floor_min[0]), float(each.credit_usd[0]))
         for name, each in log.close().items()

@@ -14,6 +14,12 @@ leaving it out is safe, and so is forgetting that rates split work in proportion
 before the load is known. All of it is evaluated here in float64; the LP that found the prices need
 not be solved well.
 
+What a plane makes of rates (`[enforcement]`) is in it. A link whose tunnels have buckets carries no
+more than one bucket of its own would let it, as large as they are together: in the dual, each rise
+of a price from one substep to the next is worth what that holds. While an update takes effect, a
+policed link may serve other meters than after it. Least rates fit the links, as all rates do.
+Buckets beside groups that stall are refused: how early a group is done is proven without them.
+
 Where capacity is ordered, what the links of a span are worth is linear in its tier, and the bill of
 one span does not depend on the others: the best path of its tiers at these prices, under the delays
 and refusals of the episode, is found exactly (`tier_plan`), and joins the sum instead.
@@ -36,9 +42,12 @@ from bwalloc.allocate.plan.horizon import (
     units_of,
 )
 from bwalloc.allocate.stall.dual import BusyPeriods, periods_of
+from bwalloc.errors import ScenarioError
 from bwalloc.scenario.outages import room_gbit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jaxtyping import Float
 
     from bwalloc.allocate.orders.tier_plan import TierPath
@@ -65,7 +74,7 @@ def bound_usd_per_h(
     """
     prices = np.maximum(np.asarray(prices, np.float64), 0.0)
     units, clock = units_of(scenario, world), clock_of(scenario)
-    periods = periods_of(scenario, world, units, clock)
+    periods = _periods_of(scenario, world, units, clock)
     scales = SCALES if periods else (1.0,)
     return min(_bound(scenario, world, prices * scale, units, clock, periods) for scale in scales)
 
@@ -81,6 +90,7 @@ def _bound(
     worth = link_worth(scenario, world, prices)
     paths = best_paths(scenario, world, worth)
     earned = float(worth[~sold_links(scenario.network)].sum()) + sum(path.usd for path in paths)
+    earned += packet_worth(scenario, prices)
     earned += _work_worth(scenario, world, prices, units, clock, periods)
     gross = _gross_usd(scenario, units, clock) + sum(abs(path.bill_usd) for path in paths)
     bill = scenario.network.fixed_usd_per_h
@@ -90,8 +100,8 @@ def _bound(
 def value_usd(scenario: Scenario, world: World, prices: np.ndarray) -> float:
     """Bound on the counted value of an episode whose capacities are given; bills are left out."""
     units, clock = units_of(scenario, world), clock_of(scenario)
-    worth = float(link_worth(scenario, world, prices).sum())
-    periods = periods_of(scenario, world, units, clock)
+    worth = float(link_worth(scenario, world, prices).sum()) + packet_worth(scenario, prices)
+    periods = _periods_of(scenario, world, units, clock)
     return worth + _work_worth(scenario, world, prices, units, clock, periods)
 
 
@@ -126,15 +136,65 @@ def _gross_usd(scenario: Scenario, units: Units, clock: Clock) -> float:
 def link_worth(
     scenario: Scenario, world: World, prices: np.ndarray
 ) -> Float[np.ndarray, "links intervals"]:
-    """What links could be sold for: shared ones by substep, policed ones to one meter each."""
+    """What links could be sold for: shared ones by substep, policed ones to one meter each.
+
+    Where an update takes time, to one meter until it is in force, and to one from then on.
+    """
     pools, timing = scenario.network.pools(), scenario.timing
-    sold = prices * room_gbit(world, timing)[pools.link]
-    by_interval = sold.reshape(len(prices), timing.intervals, timing.substeps).sum(2)
+    saved = scenario.enforcement.burst_s / timing.substep_s
+    worth = prices + saved * _rises(prices) if saved > 0 else prices
+    sold = worth * room_gbit(world, timing)[pools.link]
+    sold = sold.reshape(len(prices), timing.intervals, timing.substeps)
+    parts = [_sold_once(scenario, part) for part in _under_one_decision(scenario, sold)]
+    return np.sum(parts, 0) if len(parts) > 1 else parts[0]
+
+
+def _sold_once(scenario: Scenario, sold: np.ndarray) -> np.ndarray:
+    """By link and interval, of what pools could be sold for in each substep of it."""
+    pools, by_interval = scenario.network.pools(), sold.sum(2)
     shared = pools.is_shared
-    worth = np.zeros((scenario.network.n_links, timing.intervals))
+    worth = np.zeros((scenario.network.n_links, by_interval.shape[1]))
     np.add.at(worth, pools.link[shared], by_interval[shared])
     np.maximum.at(worth, pools.link[~shared], by_interval[~shared])
     return worth
+
+
+def _under_one_decision(scenario: Scenario, sold: np.ndarray) -> Iterator[np.ndarray]:
+    """Parts of `sold`, (pools, intervals, substeps), in which one decision is in force."""
+    timing = scenario.timing
+    late = scenario.enforcement.update_latency_s / timing.substep_s
+    if late > 0:
+        old = np.clip(late - np.arange(timing.substeps), 0.0, 1.0)
+        yield sold * old
+        sold = sold * (1.0 - old)
+    yield sold
+
+
+def packet_worth(scenario: Scenario, prices: np.ndarray) -> float:
+    """What buckets are worth that tunnels have whatever their rates, USD."""
+    least = scenario.enforcement.burst_gbit
+    if least <= 0:
+        return 0.0
+    network, pools = scenario.network, scenario.network.pools()
+    crossing = pools.hops[network.tunnels.exists.ravel()]
+    count = np.bincount(crossing[crossing < len(pools.link)], minlength=len(pools.link))
+    return float(least * (count @ _rises(prices).sum(1)))
+
+
+def _rises(prices: np.ndarray) -> np.ndarray:
+    """What a Gbit gains that is kept for the next substep; nothing is worth any after the last."""
+    return np.maximum(np.diff(prices, axis=1, append=0.0), 0.0)
+
+
+def _periods_of(scenario: Scenario, world: World, units: Units, clock: Clock) -> list[BusyPeriods]:
+    periods = periods_of(scenario, world, units, clock)
+    if periods and scenario.enforcement.has_bursts:
+        msg = (
+            f"'{scenario.slug}' has groups that stall and enforcement.burst_s or burst_gbit above "
+            "0: its bound is not known. Set both to 0, or compare with --no-bound."
+        )
+        raise ScenarioError(msg)
+    return periods
 
 
 def _work_worth(

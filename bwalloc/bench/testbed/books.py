@@ -147,7 +147,7 @@ def _terms(
         )
         before, after = (
             State(np.array([at + k]), left[:, None, None], left[:, None], rates[at + k][..., None],
-                  np.zeros((5, 0, 1), np.int64))
+                  np.zeros((5, 0, 1), np.int64), np.zeros((0, 1)))
             for k in (0, 1)
         )  # fmt: skip
         for name, usd in price(before, flows, after).items():
