@@ -13,11 +13,11 @@ from bwalloc.arrays import like
 from bwalloc.errors import RecipeError
 from bwalloc.learn.checkpoint import arrays_to_modules, modules_to_arrays
 from bwalloc.learn.critic import Critic, td_lambda
-from bwalloc.learn.grounds import Grounds
+from bwalloc.learn.grounds import Cuts, Grounds
 from bwalloc.learn.network import PolicyNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bwalloc.learn.grounds import Draw
     from bwalloc.learn.recipe import Recipe
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 CRITIC_RATE = 1e-3
 """Learning rate of the critic."""
 NEXT = "episodes/next"
-"""In a checkpoint, the number of the next episode, or of the next network that is drawn."""
+"""In a checkpoint, the number of the next episode, or of the next ground."""
 
 
 class Stage(NamedTuple):
     """Where a run is: how far gradients reach back, share of this part done, what is learned."""
 
-    cut: int
+    cuts: Cuts
     progress: float
     orders: bool
 
@@ -55,13 +55,16 @@ class ApgTrainer:
         device: str = "cpu",
         init: Mapping[str, np.ndarray] | None = None,
         draw: Draw | None = None,
+        also: Sequence[Scenario] = (),
     ) -> None:
-        """Build network, optimiser and episodes from the recipe; `draw` as in `Grounds`.
+        """Build network, optimiser and episodes from the recipe; `draw`, `also` as in `Grounds`.
 
         Raises:
             RecipeError: Unrolls would be longer than an episode.
         """
-        _check_cuts(scenario, recipe)
+        self.sells = any(each.network.offers is not None for each in (scenario, *also))
+        for each in (scenario, *also):
+            _check_cuts(each, recipe, sells=self.sells)
         architecture = recipe.architecture(scenario)
         self.recipe, self.scenario = recipe, scenario
         self.network = PolicyNetwork(architecture, recipe.seed).to(device)
@@ -76,8 +79,8 @@ class ApgTrainer:
         taught = self.critic.parameters() if self.critic else [torch.zeros(0)]
         self.critic_optimiser = torch.optim.Adam(taught, CRITIC_RATE)
         self.device, self.steps, self.skipped = device, 0, 0
-        self.draw = draw
-        self.cut, self.next_seed = self._stage(0.0).cut, first_seed(recipe.seed)
+        self.draw, self.also = draw, also
+        self.cuts, self.next_seed = self._stage(0.0).cuts, first_seed(recipe.seed)
         self._grounds: Grounds | None = None
 
     @property
@@ -85,8 +88,9 @@ class ApgTrainer:
         """Where the coming update is played; built when it is asked for."""
         if self._grounds is None:
             self._grounds = Grounds(
-                self.scenario, self.recipe, self.cut, seed=self.next_seed,
+                self.scenario, self.recipe, self.cuts, seed=self.next_seed,
                 first=first_seed(self.recipe.seed), device=self.device, draw=self.draw,
+                also=self.also,
             )  # fmt: skip
         return self._grounds
 
@@ -97,8 +101,8 @@ class ApgTrainer:
 
     @property
     def steps_per_update(self) -> int:
-        """Intervals of single episodes that one update plays."""
-        return self.recipe.apg.batch * self.cut
+        """Intervals of single episodes that the coming update plays."""
+        return self.recipe.apg.batch * self.grounds.here.cut
 
     def update(self, progress: float) -> float:
         """One unroll and one step of the optimiser.
@@ -110,13 +114,13 @@ class ApgTrainer:
             Money of a mean interval, USD.
         """
         apg, stage = self.recipe.apg, self._stage(progress)
-        if stage.cut != self.cut:
-            self._leave(self._next(), stage.cut)
+        if stage.cuts != self.cuts:
+            self._leave(self._next(), stage.cuts)
         self._set_rate(apg.final_share + (1 - apg.final_share) * cosine(stage.progress))
         money, seen = self._play(orders=stage.orders)
-        objective = torch.stack(money).mean() + self._at_the_cut() / stage.cut
+        objective = torch.stack(money).mean() + self._at_the_cut() / len(money)
         if self.critic:
-            objective = objective + self._expected(self.critic) / stage.cut
+            objective = objective + self._expected(self.critic) / len(money)
         self.optimiser.zero_grad()
         loss = -objective / self.grounds.here.scenario.reward_scale_usd
         loss.backward(inputs=list(self.network.parameters()))
@@ -152,33 +156,37 @@ class ApgTrainer:
             optimisers = {"critic": self.critic_optimiser}
             arrays_to_modules(tensors, {"critic": self.critic}, optimisers)
         self.steps = steps
-        self._leave(int(tensors[NEXT]), self.cut)
+        self._leave(int(tensors[NEXT]), self.cuts)
 
     def _modules(self) -> dict[str, torch.nn.Module]:
         return {"policy": self.network, "averaged": self.averaged}
 
     def _stage(self, progress: float) -> Stage:
         apg = self.recipe.apg
-        if self.scenario.network.offers is None:
-            return Stage(apg.cut, progress, orders=False)
+        if not self.sells:
+            return Stage(Cuts(apg.cut, apg.cut), progress, orders=False)
         if progress < apg.rates_first:
-            return Stage(apg.rates_cut, progress / apg.rates_first, orders=False)
+            cuts = Cuts(apg.rates_cut, apg.rates_cut)
+            return Stage(cuts, progress / apg.rates_first, orders=False)
         left = max(1.0 - apg.rates_first, 1e-9)
-        return Stage(apg.cut, (progress - apg.rates_first) / left, orders=True)
+        cuts = Cuts(apg.cut, apg.rates_cut)
+        return Stage(cuts, (progress - apg.rates_first) / left, orders=True)
 
     def _next(self) -> int:
-        """Number of the first episode, or network, that was not played yet."""
+        """Number of the first episode, or ground, that was not played yet."""
         return self.next_seed if self._grounds is None else self._grounds.next_seed
 
-    def _leave(self, seed: int, cut: int) -> None:
+    def _leave(self, seed: int, cuts: Cuts) -> None:
         """Go on with other episodes, from this number on."""
-        self.next_seed, self.cut, self._grounds = seed, cut, None
+        self.next_seed, self.cuts, self._grounds = seed, cuts, None
 
     def _play(self, *, orders: bool) -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
         money: list[torch.Tensor] = []
         seen: list[dict[str, torch.Tensor]] = []
-        unroll, graph = self.unroll, self.grounds.here.graph
-        for _ in range(self.cut):
+        here = self.grounds.here
+        unroll, graph = here.unroll, here.graph
+        orders = orders and here.scenario.network.offers is not None
+        for _ in range(here.cut):
             features = {kind: rows.detach() for kind, rows in unroll.features().items()}
             seen.append(features)
             is_counted = unroll.is_counted
@@ -222,12 +230,16 @@ class ApgTrainer:
             group["lr"] = self.recipe.apg.learning_rate * share
 
 
-def _check_cuts(scenario: Scenario, recipe: Recipe) -> None:
-    intervals = scenario.timing.intervals
-    is_parted = recipe.apg.rates_first > 0 and scenario.network.offers is not None
-    cuts = {"cut": recipe.apg.cut, "rates_cut": recipe.apg.rates_cut * is_parted}
-    for name, cut in cuts.items():
-        if cut > intervals:
+def _check_cuts(scenario: Scenario, recipe: Recipe, *, sells: bool) -> None:
+    apg, intervals = recipe.apg, scenario.timing.intervals
+    is_sold = scenario.network.offers is not None
+    used = {
+        "cut": is_sold or not sells,
+        "rates_cut": sells and (apg.rates_first > 0 or not is_sold),
+    }
+    for name, is_used in used.items():
+        cut = getattr(apg, name)
+        if is_used and cut > intervals:
             msg = f"apg.{name}: got {cut}, an episode of {scenario.slug} has {intervals}."
             raise RecipeError(msg)
 

@@ -1,10 +1,10 @@
-"""The grounds that a policy trains on: one network, or networks drawn anew, visited in turn."""
+"""The grounds that a policy trains on: one network, or several, visited in turn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from bwalloc.allocate.policy.neural import Graph
 from bwalloc.learn.unroll import Unroll
@@ -13,56 +13,84 @@ if TYPE_CHECKING:
     from bwalloc.learn.recipe import Recipe
     from bwalloc.scenario import Scenario
 
+T = TypeVar("T")
 Draw = Callable[[int], "Scenario"]
 """The scenario of drawn network number `n` of the train split."""
 EPISODES = 2
-"""Worlds per column that a drawn network may use up: the first one, and what follows it."""
+"""Worlds per column that a ground which is left may use up: the first one, and what follows it."""
+
+
+class Cuts(NamedTuple):
+    """Intervals that a gradient reaches back: where capacity is sold, and where none is."""
+
+    sold: int
+    unsold: int
+
+    def of(self, scenario: Scenario) -> int:
+        """That of an environment."""
+        return self.unsold if scenario.network.offers is None else self.sold
 
 
 @dataclass
 class Ground:
-    """One network with a batch of episodes; `left` updates until another one takes its place."""
+    """One network with a batch of episodes.
+
+    Attributes:
+        scenario: whose network and episodes.
+        unroll: the episodes.
+        graph: of the network.
+        cut: intervals of an update.
+        left: updates until another ground takes its place.
+    """
 
     scenario: Scenario
     unroll: Unroll
     graph: Graph
+    cut: int
     left: int
 
 
 class Grounds:
     """Where the next update is played.
 
-    A network that was drawn stays for a part of an episode, and has episodes of its own: worlds of
-    one number are alike on all networks of an environment.
+    With one environment of one network it stays there. Otherwise a ground stays for a part of an
+    episode, and has episodes of its own: worlds of one number are alike on all networks of an
+    environment.
 
     Args:
         scenario: the environment; where networks are drawn, what stands for them.
         recipe: batch, and how many networks are visited in turn.
-        cut: intervals that a gradient reaches back.
-        seed: number of the first episode, or of the first network that is drawn.
+        cuts: how far gradients reach back.
+        seed: number of the first episode, or of the first ground where these change.
         first: the least `seed` of the run.
         device: of the tensors.
-        draw: None stays on `scenario`.
+        draw: draws the networks; None where `scenario` has one network.
+        also: environments that are visited beside it.
     """
 
     def __init__(
         self,
         scenario: Scenario,
         recipe: Recipe,
-        cut: int,
+        cuts: Cuts,
         *,
         seed: int,
         first: int,
         device: str,
         draw: Draw | None,
+        also: Sequence[Scenario] = (),
     ) -> None:
-        """Begin on the first networks."""
-        self.recipe, self.cut, self.device, self.draw = recipe, cut, device, draw
-        self.first, self.next_network, self.turn = first, seed, 0
-        if draw is None:
+        """Begin on the first grounds."""
+        self.recipe, self.cuts, self.device = recipe, cuts, device
+        self.sees_everything = recipe.architecture(scenario).spans
+        self.first, self.next_number, self.turn = first, seed, 0
+        self.draws: list[Draw] = []
+        if draw is None and not also:
             self.grounds = [self._on(scenario, seed)]
         else:
-            self.grounds = [self._drawn(draw) for _ in range(recipe.apg.networks)]
+            drawn = [draw] * recipe.apg.networks if draw else [_always(scenario)]
+            self.draws = interleaved(drawn, [_always(each) for each in also])
+            self.grounds = [self._next_on(draw) for draw in self.draws]
 
     @property
     def here(self) -> Ground:
@@ -71,30 +99,42 @@ class Grounds:
 
     @property
     def next_seed(self) -> int:
-        """Number of the first episode, or network, that was not played yet."""
-        return self.here.unroll.next_seed if self.draw is None else self.next_network
+        """Number of the first episode, or ground, that was not played yet."""
+        return self.next_number if self.draws else self.here.unroll.next_seed
 
     def move_on(self) -> None:
         """Cut the gradients after an update, and go to the next ground."""
         here = self.here
         here.unroll.detach()
         here.left -= 1
-        if self.draw is not None and here.left == 0:
-            self.grounds[self.turn] = self._drawn(self.draw)
+        if self.draws and here.left == 0:
+            self.grounds[self.turn] = self._next_on(self.draws[self.turn])
         self.turn = (self.turn + 1) % len(self.grounds)
 
-    def _drawn(self, draw: Draw) -> Ground:
-        number = self.next_network
-        self.next_network += 1
+    def _next_on(self, draw: Draw) -> Ground:
+        number = self.next_number
+        self.next_number += 1
         return self._on(
             draw(number), self.first + (number - self.first) * EPISODES * self.recipe.apg.batch
         )
 
     def _on(self, scenario: Scenario, seed: int) -> Ground:
-        apg = self.recipe.apg
+        apg, cut = self.recipe.apg, self.cuts.of(scenario)
         unroll = Unroll(
-            scenario, apg.batch, cut=self.cut, seed=seed, device=self.device,
-            smooth_gbit=apg.smooth_gbit,
+            scenario, apg.batch, cut=cut, seed=seed, device=self.device,
+            smooth_gbit=apg.smooth_gbit, sees_everything=self.sees_everything,
         )  # fmt: skip
-        updates = max(1, round(apg.stay * scenario.timing.intervals / self.cut))
-        return Ground(scenario, unroll, Graph.of(scenario.network), updates)
+        updates = max(1, round(apg.stay * scenario.timing.intervals / cut))
+        return Ground(scenario, unroll, Graph.of(scenario.network), cut, updates)
+
+
+def _always(scenario: Scenario) -> Draw:
+    return lambda number: scenario
+
+
+def interleaved(some: Sequence[T], others: Sequence[T]) -> list[T]:
+    """Both in one row, each evenly spread over it."""
+    rows = [
+        ((place + 0.5) / len(row), each) for row in (some, others) for place, each in enumerate(row)
+    ]
+    return [each for _, each in sorted(rows, key=lambda row: row[0])]

@@ -190,6 +190,10 @@ class VarietySection(ShiftSection):
 class Recipe(Section):
     """One training run. `steps` are intervals of single episodes, summed over the batch.
 
+    `also` names environments that apg visits in turn with `env`, in this order (a name twice, twice
+    as often); the policy corrects `forecast` with the constants of `env` everywhere, and validation
+    plays them too.
+
     Training episode `n` gets entry `n % count` of `variety`; an entry that holds nothing but a name
     changes nothing. Validation and export play the environment as it is.
     """
@@ -197,6 +201,7 @@ class Recipe(Section):
     schema_version: Literal[1] = Field(1, alias="schema")
     env: str
     algorithm: Algorithm = "apg"
+    also: list[str] = Field(default_factory=list)
     seed: Annotated[int, Field(ge=0), NO_TEXT] = 0
     steps: Count = 600_000
     network: NetworkSection = NetworkSection()
@@ -265,7 +270,10 @@ def recipe_toml(recipe: Recipe) -> str:
 def flat(recipe: Recipe) -> dict[str, Any]:
     """Everything a run follows from by dotted key; sections of other algorithms are left out."""
     whole = recipe.model_dump(by_alias=True)
-    keys = {key: value for key, value in whole.items() if not isinstance(value, dict | list)}
+    if not recipe.also:
+        del whole["also"]
+    plain = (key for key in whole if key != "variety" and not isinstance(whole[key], dict))
+    keys = {key: whole[key] for key in plain}
     for section in ("network", "validation", recipe.algorithm):
         keys |= {f"{section}.{key}": value for key, value in whole[section].items()}
     for index, entry in enumerate(recipe.variety):
@@ -277,4 +285,4 @@ def flat(recipe: Recipe) -> dict[str, Any]:
 def _literal(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str | list) else repr(value)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -116,10 +116,15 @@ def train(
             folder holds another run, or is trained in by another process; nothing is written then.
     """
     template = load_template(recipe.env, envs=envs)
+    also = others(recipe, template, envs)
     folder = RunFolder(out, recipe)
     draw = partial(_drawn, template, recipe) if template.is_drawn else None
-    trainer = make_trainer(recipe.varied(template.usual), recipe, device, init, draw)
-    session = _Session(recipe, template, folder, trainer, minutes, listener)
+    tuned = template.usual.tuned
+    trainer = make_trainer(
+        recipe.varied(template.usual), recipe, device, init, draw,
+        [replace(recipe.varied(each), tuned=tuned) for each in also],
+    )  # fmt: skip
+    session = _Session(recipe, template, also, folder, trainer, minutes, listener)
     with alone_in(out, waits=waits):  # what is refused is refused by now: nothing is written
         folder.begin(Origin(command, machine(), commit(), versions(*PACKAGES, *LEARNERS)))
         session.run()
@@ -130,14 +135,43 @@ def _drawn(template: Template, recipe: Recipe, number: int) -> Scenario:
     return recipe.varied(template.scenario(TRAIN, number))
 
 
+def others(recipe: Recipe, template: Template, envs: Path | None) -> list[Scenario]:
+    """The environments that the recipe visits beside its own.
+
+    Raises:
+        RecipeError: The algorithm visits none, one of them draws networks, or one has more to see
+            than policies of the recipe's environment do.
+    """
+    if recipe.also and recipe.algorithm != "apg":
+        msg = f"also: {recipe.algorithm} learns on `env` alone; leave it out, or use apg."
+        raise RecipeError(msg)
+    found: list[Scenario] = []
+    for name in recipe.also:
+        other = load_template(name, envs=envs)
+        if other.is_drawn:
+            msg = f"also: {name} draws its networks, which only `env` may: swap the two."
+            raise RecipeError(msg)
+        if other.usual.sizes.sees_everything and not template.usual.sizes.sees_everything:
+            msg = (
+                f"also: {name} sells capacity or has jobs, which policies of {recipe.env} do not "
+                "see; train on an `env` that has either."
+            )
+            raise RecipeError(msg)
+        found.append(other.usual)
+    return found
+
+
 def make_trainer(
     scenario: Scenario,
     recipe: Recipe,
     device: str,
     init: Mapping[str, np.ndarray] | None,
     draw: Draw | None = None,
+    also: Sequence[Scenario] = (),
 ) -> Trainer:
     """The trainer of the recipe's algorithm; with `draw`, apg and bc draw their networks.
+
+    apg visits `also` beside them.
 
     Raises:
         RecipeError: The weights to start from are of a network that sees spans and rhythms, and
@@ -154,7 +188,7 @@ def make_trainer(
     if recipe.algorithm == "apg":
         from bwalloc.learn.apg import ApgTrainer
 
-        return ApgTrainer(scenario, recipe, device=device, init=init, draw=draw)
+        return ApgTrainer(scenario, recipe, device=device, init=init, draw=draw, also=also)
     if recipe.algorithm == "bc":
         from bwalloc.learn.cloning import CloningTrainer
 
@@ -171,6 +205,7 @@ class _Session:
         self,
         recipe: Recipe,
         template: Template,
+        also: Sequence[Scenario],
         folder: RunFolder,
         trainer: Trainer,
         minutes: float | None,
@@ -179,7 +214,7 @@ class _Session:
         self.recipe, self.folder, self.trainer = recipe, folder, trainer
         self.scenario, self.minutes = template.usual, minutes
         self.listener = listener or (lambda _: None)
-        self.validation = Validation.of(template, recipe.validation.episodes)
+        self.validation = Validation.of(template, recipe.validation.episodes, also=also)
         self.recent: deque[float] = deque(maxlen=SMOOTHED)
         self.before_s, self.begin = 0.0, time.monotonic()
 

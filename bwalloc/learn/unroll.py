@@ -33,6 +33,7 @@ class Unroll:
         seed: number of the first episode; later ones count up.
         device: of the tensors.
         smooth_gbit: as in `Simulator`.
+        sees_everything: as the policy does; by default as policies of the environment do.
         steepness, wait: of orders; see `SoftPorts`.
     """
 
@@ -45,6 +46,7 @@ class Unroll:
         seed: int,
         device: str = "cpu",
         smooth_gbit: float = 0.0,
+        sees_everything: bool | None = None,
         steepness: float | None = STEEPNESS,
         wait: int | None = None,
     ) -> None:
@@ -55,7 +57,7 @@ class Unroll:
         )
         self.corrected = CorrectedForecast(
             scenario.network, scenario.tuned, compiled=False, usual=usual_day(scenario),
-            spans=scenario.sizes.sees_everything,
+            spans=scenario.sizes.sees_everything if sees_everything is None else sees_everything,
         )  # fmt: skip
         self.worlds, self.next_seed = WorldsAhead(scenario), seed
         self.episodes = Episodes([self._world() for _ in range(batch)])

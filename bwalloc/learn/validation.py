@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,16 +54,28 @@ class Validation:
         self.courts = [_court(scenario, range(episodes), self.rival)]
 
     @classmethod
-    def of(cls, template: Template, episodes: int, rival: str | None = None) -> Validation:
-        """The same, on a network of its own for each episode where these are drawn."""
-        if not template.is_drawn:
-            return cls(template.usual, episodes, rival)
+    def of(
+        cls,
+        template: Template,
+        episodes: int,
+        rival: str | None = None,
+        also: Sequence[Scenario] = (),
+    ) -> Validation:
+        """The same, on a network of its own for each episode where these are drawn.
+
+        `also` are played too, each once and against its own rival; a score is the mean over all.
+        """
         self = cls.__new__(cls)
         self.rival = rival or template.usual.rival
-        scenarios = (template.scenario(SPLIT, seed) for seed in range(episodes))
-        self.courts = [
-            _court(each, range(seed, seed + 1), self.rival) for seed, each in enumerate(scenarios)
-        ]
+        if template.is_drawn:
+            drawn = (template.scenario(SPLIT, seed) for seed in range(episodes))
+            self.courts = [
+                _court(each, range(seed, seed + 1), self.rival) for seed, each in enumerate(drawn)
+            ]
+        else:
+            self.courts = [_court(template.usual, range(episodes), self.rival)]
+        others = {each.slug: each for each in also}.values()
+        self.courts += [_court(each, range(episodes), each.rival) for each in others]
         return self
 
     @property

@@ -9,12 +9,13 @@ torch = pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
 import numpy as np  # noqa: E402
 from ordering import ports  # noqa: E402
 
-from bwalloc.errors import RecipeError  # noqa: E402
+from bwalloc.errors import BwallocError, RecipeError  # noqa: E402
 from bwalloc.learn.apg import ApgTrainer, first_seed  # noqa: E402
-from bwalloc.learn.recipe import recipe_from  # noqa: E402
+from bwalloc.learn.grounds import interleaved  # noqa: E402
+from bwalloc.learn.recipe import read_recipe, recipe_from, recipe_toml  # noqa: E402
 from bwalloc.learn.train import train  # noqa: E402
 from bwalloc.learn.validation import Validation  # noqa: E402
-from bwalloc.scenario import load_template  # noqa: E402
+from bwalloc.scenario import load_scenario, load_template  # noqa: E402
 
 SHORT = {"time.intervals": 40, "random.record_episodes": 2, "random.edges": [3, 4]}
 SHORT |= {"random.hubs": [2, 2], "random.clouds": [1, 1]}
@@ -170,3 +171,95 @@ def test_no_tensor_turns_into_an_array_unasked(template, tmp_path, monkeypatch, 
     monkeypatch.setattr(torch.Tensor, "__array__", refuse)
     trainer.update(0.0)
     trainer.update(0.0)
+
+
+def test_rows_are_spread_evenly():
+    assert interleaved("ab", "123456") == list("1a234b56")
+    assert interleaved("ab", "") == list("ab")
+
+
+@pytest.fixture(scope="module")
+def beside():
+    """An environment that sells capacity and one that does not."""
+    return (
+        load_scenario("enterprise-naas", {"time.intervals": 60}),
+        load_scenario("tiny-edge", {"time.intervals": 40}),
+    )
+
+
+def trainer_beside(template, also, **apg):
+    def draw(number):
+        return template.scenario("train", number)
+
+    return ApgTrainer(template.usual, recipe(networks=1, **apg), draw=draw, also=also)
+
+
+def test_other_environments_are_visited_in_turn(template, beside):
+    trainer, visited = trainer_beside(template, beside, rates_cut=5), []
+    for _ in range(6):
+        here = trainer.grounds.here
+        visited.append((here.scenario.slug, here.cut))
+        trainer.update(0.5)
+
+    round_of = [("enterprise-naas", 20), ("random-edge", 20), ("tiny-edge", 5)]
+    assert visited == round_of * 2
+    assert trainer.steps == 2 * 2 * (20 + 20 + 5)
+
+
+def test_what_sees_nothing_of_spans_elsewhere_sees_them_here(template, beside):
+    """One network for all: it is asked about spans and rhythms where there are none."""
+    trainer = trainer_beside(template, beside, rates_cut=5)
+    grounds = {ground.scenario.slug: ground for ground in trainer.grounds.grounds}
+
+    rows = {slug: ground.unroll.features()["demands"].shape[0] for slug, ground in grounds.items()}
+    assert len(set(rows.values())) == 1
+
+
+def test_a_run_that_goes_on_meets_new_episodes_everywhere(template, beside):
+    trainer, other = (trainer_beside(template, beside, rates_cut=5) for _ in range(2))
+    for _ in range(3):
+        trainer.update(0.5)
+    other.resume(trainer.tensors(), trainer.steps)
+
+    assert not starts(trainer.grounds.grounds) & starts(other.grounds.grounds)
+
+
+def test_a_cut_longer_than_an_episode_beside_is_refused(template, beside):
+    with pytest.raises(
+        RecipeError, match=r"apg\.rates_cut: got 50, an episode of tiny-edge has 40"
+    ):
+        trainer_beside(template, beside, rates_cut=50)
+
+
+def test_validation_plays_the_others_once_against_their_own_rivals(template, beside):
+    alone = Validation.of(template, 2, "forecast")
+    together = Validation.of(template, 2, "forecast", also=(*beside, beside[0]))
+
+    assert [court.scenario.slug for court in together.courts[len(alone.courts) :]] == [
+        "enterprise-naas", "tiny-edge",
+    ]  # fmt: skip
+    tiny = Validation(beside[1], 2, beside[1].rival)
+    np.testing.assert_array_equal(together.courts[-1].rival_usd_per_h, tiny.rival_usd_per_h)
+
+
+def test_a_recipe_names_other_environments(tmp_path):
+    known = recipe_from({"env": "random-edge", "also": ["tiny-edge", "geo-training"]}, "test")
+    (tmp_path / "recipe.toml").write_text(recipe_toml(known))
+
+    assert read_recipe(tmp_path / "recipe.toml") == known
+    assert "also" not in recipe_toml(recipe_from({"env": "random-edge"}, "test"))
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"env": "random-edge", "also": ["geo-trainning"]}, "geo-training"),
+        ({"env": "tiny-edge", "also": ["random-edge"]}, "swap the two"),
+        ({"env": "tiny-edge", "also": ["geo-training"]}, "sells capacity or has jobs"),
+        ({"env": "tiny-edge", "also": ["tiny-edge"], "algorithm": "ppo"}, "or use apg"),
+    ],
+)
+def test_environments_that_do_not_go_together_are_refused(tmp_path, table, message):
+    with pytest.raises(BwallocError, match=message):
+        train(recipe_from(table, "test"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
