@@ -6,8 +6,9 @@ import json
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
@@ -15,7 +16,7 @@ from bwalloc.cli.command import command_line
 from bwalloc.cli.exit_codes import INTERRUPTED
 from bwalloc.cli.extras import needing
 from bwalloc.cli.progress import progress_bar
-from bwalloc.cli.sweep import NOT_ALL, checked, chosen_recipe
+from bwalloc.cli.runs import NOT_ALL, USUAL, Runs
 from bwalloc.errors import BwallocError
 from bwalloc.scenario import load_scenario
 
@@ -36,15 +37,8 @@ def run(
     out: Path,
     trials: int,
     space: Path | None = None,
-    algo: str | None = None,
-    recipe: Path | None = None,
-    minutes: float | None = None,
-    steps: int | None = None,
     seed: int = 0,
-    jobs: int = 0,
-    backend: str = "loky",
-    address: str | None = None,
-    envs: Path | None = None,
+    runs: Annotated[Runs, Parameter(name="*")] = USUAL,
 ) -> int:
     """Search recipe keys with Optuna; the same command goes on with a search that was stopped.
 
@@ -53,15 +47,8 @@ def run(
         out: a folder for all trials; on a cluster, one that all machines share.
         trials: how many, those of earlier sittings included.
         space: a TOML file of ranges and choices by recipe key; the usual ones by default.
-        algo: apg, ppo, sac or bc; that of the recipe, else apg, by default.
-        recipe: a recipe file to start from, which is the first trial.
-        minutes: stop each trial after this many minutes.
-        steps: stop each trial after this many intervals of single episodes.
         seed: of what is drawn.
-        jobs: trials at a time; one per core, or all that the cluster has, by default.
-        backend: loky (processes of this machine), ray or dask.
-        address: of a Ray cluster or a Dask scheduler; without, one is started on this machine.
-        envs: a folder with environments of your own.
+        runs: the trials, of which the recipe is the first, and where they take place.
     """
     if trials < 1:
         msg = f"--trials {trials}: expected at least 1."
@@ -69,18 +56,19 @@ def run(
     if seed < 0:
         msg = f"--seed {seed}: expected at least 0."
         raise BwallocError(msg)
-    how = checked(out, minutes, jobs, backend, address)
+    how = runs.spread(out)
     with needing("learn", "tune"):
         import_module("optuna")
     from bwalloc.learn.search import Search, search
     from bwalloc.learn.search_space import read_space
     from bwalloc.learn.search_usual import usual_space
 
-    base = chosen_recipe(recipe, env, "bwalloc search", algorithm=algo, steps=steps)
-    scenario = load_scenario(base.env, envs=envs)
+    base = runs.chosen(env, "bwalloc search")
+    scenario = load_scenario(base.env, envs=runs.envs)
     chosen = read_space(space, base) if space else usual_space(base, scenario)
-    home = envs.resolve() if envs else None
-    plan = Search(base, chosen, out.resolve(), trials, seed, minutes, home, command_line())
+    plan = Search(
+        base, chosen, out.resolve(), trials, seed, runs.minutes, runs.home, command_line()
+    )  # fmt: skip
     with progress_bar(f"{trials} trials") as tell:
         result = search(plan, how, _Teller(trials, tell))
     return _publish(plan, result, out, env, scenario.rival)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -14,24 +12,15 @@ from rich.table import Table
 
 from bwalloc.cli.command import command_line
 from bwalloc.cli.exit_codes import INTERRUPTED
-from bwalloc.cli.extras import needing
-from bwalloc.cli.outputs import check_folder
 from bwalloc.cli.progress import progress_bar
-from bwalloc.errors import BwallocError, unknown_name
+from bwalloc.cli.runs import NOT_ALL, USUAL, Runs
 from bwalloc.scenario import load_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bwalloc.learn.recipe import Recipe
     from bwalloc.learn.sweep import Sweep, Swept
-    from bwalloc.learn.sweep_backends import Spread
     from bwalloc.learn.sweep_member import Standing
-
-NOT_ALL = 1
-"""Exit code where a run failed or was not finished."""
-PACKAGES = {"ray": ("ray",), "dask": ("dask", "distributed")}
-"""What a backend needs besides joblib."""
 
 
 def run(
@@ -40,14 +29,7 @@ def run(
     out: Path,
     seeds: str = "5",
     set_: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
-    algo: str | None = None,
-    recipe: Path | None = None,
-    minutes: float | None = None,
-    steps: int | None = None,
-    jobs: int = 0,
-    backend: str = "loky",
-    address: str | None = None,
-    envs: Path | None = None,
+    runs: Annotated[Runs, Parameter(name="*")] = USUAL,
 ) -> int:
     """Train a recipe with several seeds and settings; the same command goes on with what is left.
 
@@ -56,80 +38,18 @@ def run(
         out: a folder for all runs; on a cluster, one that all machines share.
         seeds: how many (5 is 0 to 4), or which, with commas (0,3,7).
         set_: values of a recipe key, as apg.learning_rate=1e-3,3e-3; every one with every other.
-        algo: apg, ppo, sac or bc; that of the recipe, else apg, by default.
-        recipe: a recipe file to start from.
-        minutes: stop each run after this many minutes.
-        steps: stop each run after this many intervals of single episodes.
-        jobs: runs at a time; one per core, or all that the cluster has, by default.
-        backend: loky (processes of this machine), ray or dask.
-        address: of a Ray cluster or a Dask scheduler; without, one is started on this machine.
-        envs: a folder with environments of your own.
+        runs: of the recipe, and where they take place.
     """
-    how = checked(out, minutes, jobs, backend, address)
+    how = runs.spread(out)
     from bwalloc.learn.sweep import Sweep, sweep
     from bwalloc.learn.sweep_grid import members_of, seeds_of, settings_of
 
-    base = chosen_recipe(recipe, env, "bwalloc sweep", algorithm=algo, steps=steps)
+    base = runs.chosen(env, "bwalloc sweep")
     members = members_of(base, seeds_of(seeds), settings_of(set_))
-    home = envs.resolve() if envs else None
-    plan = Sweep(members, out.resolve(), minutes, home, command_line())
+    plan = Sweep(members, out.resolve(), runs.minutes, runs.home, command_line())
     with progress_bar(f"{len(members)} runs") as tell:
         result = sweep(plan, how, _Teller(plan, tell))
     return _publish(plan, result, out)
-
-
-def checked(
-    out: Path, minutes: float | None, jobs: int, backend: str, address: str | None
-) -> Spread:
-    """Where runs take place, if all options and extras for it are there.
-
-    Raises:
-        BwallocError: an option is wrong, or a package is missing.
-    """
-    if minutes is not None and not 0 < minutes < math.inf:
-        msg = f"--minutes {minutes:g}: expected a finite number above 0."
-        raise BwallocError(msg)
-    if jobs < 0:
-        msg = f"--jobs {jobs}: expected a number of runs, or 0 for one per core."
-        raise BwallocError(msg)
-    check_folder(out=out)
-    with needing("learn", "tune"):
-        for name in ("torch", "joblib"):
-            import_module(name)
-    from bwalloc.learn.sweep_backends import Backend, Spread
-
-    known: dict[str, Backend] = {name: name for name in get_args(Backend)}
-    if backend not in known:
-        raise unknown_name(kind="backend", name=backend, known=known, remedy="Pick one.")
-    if address is not None and backend == "loky":
-        msg = f"--address {address}: is of a cluster; add --backend ray or --backend dask."
-        raise BwallocError(msg)
-    with needing("cluster"):
-        for name in PACKAGES.get(backend, ()):
-            import_module(name)
-    return Spread(known[backend], jobs, address)
-
-
-def chosen_recipe(file: Path | None, env: str, where: str, **said: Any) -> Recipe:
-    """The recipe of a file, or the plain one, with what was said on the command line.
-
-    An environment that is a file, and a dataset that is a folder, are named in full: workers run
-    elsewhere.
-
-    Raises:
-        RecipeError: it is broken; names file, key and remedy.
-    """
-    from bwalloc.learn.recipe import read_recipe, recipe_from
-
-    place = str(Path(env).resolve()) if env.endswith(".toml") else env
-    known = read_recipe(file).model_dump(by_alias=True) if file else {}
-    options = {key: value for key, value in said.items() if value is not None}
-    recipe = recipe_from({**known, "env": place, **options}, str(file or where))
-    dataset = Path(recipe.bc.dataset or "")
-    if not recipe.bc.dataset or not dataset.is_dir():
-        return recipe
-    found = recipe.bc.model_copy(update={"dataset": str(dataset.resolve())})
-    return recipe.model_copy(update={"bc": found})
 
 
 class _Teller:

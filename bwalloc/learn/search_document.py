@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bwalloc.learn.search_trial import ERROR_ATTRIBUTE, folder_name
-from bwalloc.learn.sweep_document import origin, problem
+from bwalloc.learn.sweep_document import ended_row, origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,8 +106,5 @@ def _row(each: Tried, at: Standing, lost: str) -> dict[str, Any]:
         "changes": dict(each.changes),
         "status": each.status,
         "gain_usd_per_h": each.gain,
-        "steps": at.steps,
-        "seconds": at.seconds,
-        "best": asdict(at.best) if at.best else None,
-        "error": problem(each, lost) if each.error or lost else None,
+        **ended_row(each, at, lost),
     }

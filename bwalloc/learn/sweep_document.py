@@ -107,6 +107,16 @@ def problem(at: Ended, lost: str) -> str | None:
     return at.error or (f"{UNFINISHED}: {lost}" if lost else UNFINISHED)
 
 
+def ended_row(each: Ended, at: Standing, lost: str) -> dict[str, Any]:
+    """How far a run or trial came by its folder, and what ended it."""
+    return {
+        "steps": at.steps,
+        "seconds": at.seconds,
+        "best": asdict(at.best) if at.best else None,
+        "error": problem(each, lost) if each.error or lost else None,
+    }
+
+
 def write_document(path: Path, tree: Mapping[str, Any]) -> None:
     """Write it whole; numbers that are none become null."""
     finite = json.loads(json.dumps(tree), parse_constant=lambda _: None)
@@ -119,8 +129,5 @@ def _row(member: Member, at: Standing, lost: str) -> dict[str, Any]:
         "changes": dict(member.changes),
         "seed": member.seed,
         "status": at.status,
-        "steps": at.steps,
-        "seconds": at.seconds,
-        "best": asdict(at.best) if at.best else None,
-        "error": problem(at, lost) if at.error or lost else None,
+        **ended_row(at, at, lost),
     }

@@ -20,7 +20,7 @@ pytest.importorskip("optuna", reason="optuna comes with bwalloc[tune]")
 from tiny_recipes import TEXT
 
 from bwalloc.cli import main
-from bwalloc.cli.sweep import chosen_recipe
+from bwalloc.cli.runs import Runs
 from bwalloc.learn.recipe import read_recipe
 from bwalloc.learn.run import STATE
 
@@ -281,6 +281,6 @@ def test_a_dataset_that_is_a_folder_is_named_in_full(tmp_path, monkeypatch):
     text = 'schema = 1\nenv = "tiny-edge"\nalgorithm = "bc"\n[bc]\ndataset = "{}"\n'
     for name, found in {"data": str(tmp_path / "data"), "tiny/x-v0": "tiny/x-v0"}.items():
         (tmp_path / "r.toml").write_text(text.format(name))
-        recipe = chosen_recipe(tmp_path / "r.toml", "tiny-edge", "test")
+        recipe = Runs(recipe=tmp_path / "r.toml").chosen("tiny-edge", "test")
 
         assert recipe.bc.dataset == found
