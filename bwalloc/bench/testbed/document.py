@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bwalloc.bench.testbed.verdict import all_pairs, served_gaps, usd_per_h, verdict
+from bwalloc.bench.testbed.verdict import all_pairs, served_gaps, simulated, usd_per_h, verdict
 from bwalloc.provenance import commit, machine, versions
 
 if TYPE_CHECKING:
     from bwalloc.bench.testbed.testbed import Measured, Trial
+    from bwalloc.scenario.enforcement import Enforcement
     from bwalloc.sim.play import Played
 
 SCHEMA = 1
@@ -59,9 +60,18 @@ def _allocator(testbed: Trial, name: str) -> dict[str, Any]:
         "packets": _packets(testbed, name, runs),
         "simulator": _simulated(side.plain, hours),
         "simulator_with_plane": _simulated(side.enforced, hours),
+        "simulator_late": _simulated(simulated(testbed, name, "late"), hours),
+        "enforcement": _parameters(side.enforcement),
         "served_gap": served_gaps(testbed)[name],
-        "served_gap_with_plane": served_gaps(testbed, enforced=True)[name],
+        "served_gap_with_plane": served_gaps(testbed, "enforced")[name],
+        "served_gap_late": served_gaps(testbed, "late")[name],
     }
+
+
+def _parameters(law: Enforcement | None) -> dict[str, float]:
+    """What `simulator_late` was played with, as the overrides that play it again."""
+    names = ("burst_s", "burst_gbit", "update_latency_s", "least_gbps")
+    return {f"enforcement.{name}": float(getattr(law, name)) for name in names}
 
 
 def _packets(testbed: Trial, name: str, runs: list[Measured]) -> dict[str, Any]:

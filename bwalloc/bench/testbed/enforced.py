@@ -2,7 +2,8 @@
 
 Classes have a least rate, rates are whole steps, changes that are nearly nothing are left out, and
 packets of no demand keep a part of every link. With a network of Gbit/s scaled to Mbit/s the least
-rate is what matters: demands of a few Mbit/s cannot be held to less.
+rate is what matters: demands of a few Mbit/s cannot be held to less. That alone is also a parameter
+of a scenario (`enforcement.least_gbps`).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import numpy as np
 from bwalloc.bench.players import LEGACY, make_player, players
 from bwalloc.bench.tasks import Setting, history_of, scenario_of
 from bwalloc.bench.testbed.books import Books, books_of
+from bwalloc.bench.testbed.effects import enforcement_of, latency_s
 from bwalloc.bench.testbed.enforced import EnforcedRule
 from bwalloc.bench.testbed.folding import fold
 from bwalloc.bench.testbed.needs import require
@@ -29,6 +30,8 @@ from bwalloc.sim.play import Played, play
 if TYPE_CHECKING:
     from bwalloc.allocate import Rule
     from bwalloc.scenario import Scenario, World
+    from bwalloc.scenario.enforcement import Enforcement
+    from bwalloc.serve.planes import PlaneFile
 
 DEFAULT = ("static", "max-min", "forecast", "guarantee")
 WARMUP = 6
@@ -55,10 +58,19 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """An allocator in the simulator: as it is, and with what the plane makes of rates."""
+    """An allocator in the simulator.
+
+    Attributes:
+        plain: as the environment is.
+        enforced: with the table of rates and the buckets of the plane.
+        late: with the parameters `enforcement` in its scenario, and nothing else: buckets, least
+            rate, and the time that updates took on packets; None until that is known.
+    """
 
     plain: Played
     enforced: Played
+    late: Played | None = None
+    enforcement: Enforcement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +148,35 @@ def play_all(testbed: Trial, progress: Progress = lambda *_: None) -> None:
             testbed.measured.setdefault(name, []).append(found)
     except KeyboardInterrupt:
         testbed.interrupted = True
+    for name in testbed.measured:
+        testbed.simulated[name] = simulate_late(testbed, name, _player(whole, name))
 
 
 def simulate(testbed: Trial, rule: Rule) -> Simulated:
     """One allocator in the simulator."""
-    scenario, worlds = testbed.scenario, [testbed.world]
+    scenario, worlds, file = testbed.scenario, [testbed.world], _file(testbed)
     plain = play(scenario, rule, worlds)
+    # Least rates are in the table.
+    buckets = replace(enforcement_of(scenario, file, testbed.scale), least_gbps=0.0)
+    table = EnforcedRule(rule, scenario.network, file)
+    return Simulated(plain, play(replace(scenario, enforcement=buckets), table, worlds))
+
+
+def simulate_late(testbed: Trial, name: str, rule: Rule) -> Simulated:
+    """What was simulated of an allocator, and what the times of its runs make of it."""
+    scenario, runs = testbed.scenario, testbed.measured[name]
+    late_s = latency_s(scenario, [run.spent_ms for run in runs], testbed.scale)
+    law = enforcement_of(scenario, _file(testbed), testbed.scale)
+    law = replace(law, update_latency_s=late_s)
+    late = play(replace(scenario, enforcement=law), rule, [testbed.world])
+    return replace(testbed.simulated[name], late=late, enforcement=law)
+
+
+def _file(testbed: Trial) -> PlaneFile:
+    """The plane, over interfaces that are nowhere."""
     count = int(testbed.home.max()) + 1
     nowhere = Spaces(tuple(f"n{number}" for number in range(count)), Path("/nowhere"))
-    file = plane_file(scenario.network, testbed.home, nowhere, testbed.scale)
-    return Simulated(plain, play(scenario, EnforcedRule(rule, scenario.network, file), worlds))
+    return plane_file(testbed.scenario.network, testbed.home, nowhere, testbed.scale)
 
 
 def measure(testbed: Trial, rule: Rule) -> Measured:

@@ -14,6 +14,7 @@ from bwalloc.bench.testbed.wiring import Scale
 from bwalloc.cli.testbed import cells
 from bwalloc.money import TERMS
 from bwalloc.scenario import draw_world, load_scenario
+from bwalloc.scenario.enforcement import Enforcement
 
 SCENARIO = load_scenario("tiny-edge", overrides={"time.intervals": 96})
 COUNT = SCENARIO.network.n_demands
@@ -49,7 +50,7 @@ def made_up(measured, simulated):
         Wanted("tiny-edge"), list(measured), SCENARIO, world, Scale(1e-3, 10.0), np.arange(4)
     )
     for name, (runs, share) in measured.items():
-        made.simulated[name] = Simulated(*[played(*simulated[name])] * 2)
+        made.simulated[name] = Simulated(*[played(*simulated[name])] * 3, Enforcement(0.05))
         spent = np.full((95, 3), [30.0, 1.0, 40.0])
         made.measured[name] = [
             Measured(books(usd, share), spent, np.array([0.99, 1.01]), 0, ()) for usd in runs
@@ -108,6 +109,8 @@ def test_document_and_page_tell_every_allocator():
     assert 20.0 == pytest.approx(packets["net_usd_per_h"]["mean"])
     assert 0.01 == pytest.approx(packets["lost_share"]["mean"])
     assert {"p50": 30.0, "p99": 30.0} == packets["loop_ms"]["read"]
+    assert 0.05 == found["allocators"]["b"]["enforcement"]["enforcement.burst_s"]
+    assert 19.0 == pytest.approx(found["allocators"]["b"]["simulator_late"]["net_usd_per_h"])
     assert "71" in cells(found["allocators"]["b"])
     page = render_page(found)
     assert page.index(">c<") < page.index(">b<") < page.index(">a<")
