@@ -15,6 +15,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bwalloc.errors import ServiceError
+
+try:
+    import fcntl
+except ImportError:  # Windows has none: there, no other writer is kept out
+    fcntl = None
+
 MOST_BYTES = 16 * 2**20
 """Size from which on a file is put aside and a new one begun."""
 KEPT = 8
@@ -29,18 +36,29 @@ class AuditLog:
     """Appends lines; what goes wrong with the file is counted and stops nobody.
 
     A line is written by one call, so a process that is killed leaves whole lines, and at worst one
-    torn at the very end, which the next writer closes.
+    torn at the very end, which the next writer closes. A file has one writer: each would take over
+    its own spend and orders from lines of the other.
     """
 
     def __init__(self, path: Path | str, *, most_bytes: int = MOST_BYTES, kept: int = KEPT) -> None:
-        """Open, or count why not; the folder is made if it is missing."""
+        """Open, or count why not; the folder is made if it is missing.
+
+        Raises:
+            ServiceError: Another log is open on the file, of this or another process.
+        """
         self.path, self.most_bytes, self.kept = Path(path), most_bytes, kept
         self.errors = 0
         self._lock = threading.Lock()
         self._descriptor: int | None = None
-        self._is_torn = False
+        self._is_torn = self._is_taken = False
         with self._lock:
             self._open()
+        if self._is_taken:
+            msg = (
+                f"Audit log '{self.path}': another process writes it already, and a log has one "
+                "writer; end that one, or name another file (--audit)."
+            )
+            raise ServiceError(msg)
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Append one line; never raises."""
@@ -83,6 +101,9 @@ class AuditLog:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, OPENING, 0o640)
             self._closing = weakref.finalize(self, os.close, self._descriptor)
+            self._is_taken = not _locked(self._descriptor, self.path)
+            if self._is_taken:
+                raise BlockingIOError
             self._is_torn = not _ends_with_newline(self.path)
         except OSError:
             self.errors += 1
@@ -121,6 +142,23 @@ def read_audit(path: Path | str) -> list[dict[str, Any]]:
             except ValueError:
                 continue
     return found
+
+
+def _locked(descriptor: int, path: Path) -> bool:
+    """Keep other writers out until the file is closed; False where one is there already.
+
+    It ends with the process that holds it. Pipes and devices may have several writers, and file
+    systems without locks keep nobody out.
+    """
+    if fcntl is None or not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return os.path.samestat(os.fstat(descriptor), path.stat())  # else another one put it aside
 
 
 def _json_line(line: Mapping[str, Any]) -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from bwalloc.serve.books.audit import AuditLog
+from bwalloc.serve.books.status import Waiting
 from bwalloc.serve.telemetry.freshness import utc_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class Left:
         tiers: Gbit/s by span, of those that were not at the tier they were built with.
         placed: by span, tier that was ordered, and how long before `at`.
         paid: by span, USD an hour that may be due, and for how long after `at`.
+        waiting: orders that wait for an operator or were approved, and how long before `at` each
+            began to.
+        rejected: by span, tier that an operator rejected, and for how long after `at` that holds.
     """
 
     at: datetime
@@ -47,6 +51,10 @@ class Left:
     tiers: dict[str, Number] = field(default_factory=dict[str, float])
     placed: dict[str, tuple[Number, Number]] = field(default_factory=dict[str, tuple[float, float]])
     paid: dict[str, tuple[Number, Number]] = field(default_factory=dict[str, tuple[float, float]])
+    waiting: list[tuple[Waiting, Number]] = field(default_factory=list[tuple[Waiting, float]])
+    rejected: dict[str, tuple[Number, Number]] = field(
+        default_factory=dict[str, tuple[float, float]]
+    )
 
 
 _LEFT = TypeAdapter(Left)
@@ -56,7 +64,11 @@ class Chronicle:
     """Writes the lines; without a path it writes nothing."""
 
     def __init__(self, path: Path | str | None) -> None:
-        """Open the log."""
+        """Open the log.
+
+        Raises:
+            ServiceError: Another process writes it.
+        """
         self._log = None if path is None else AuditLog(path)
 
     @property

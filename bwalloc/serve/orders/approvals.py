@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from bwalloc.control import Order
 from bwalloc.errors import unknown_name
@@ -66,9 +66,8 @@ class Approvals:
             return "order-rejected"
         kept = self._waiting.get(order.span)
         if kept is None or kept.order.tier_gbps != order.tier_gbps:
-            self._numbers += 1
             said = Waiting(
-                id=f"{now:%Y%m%dT%H%M%S}-{self._numbers}",
+                id=self._new_id(now),
                 span=order.span,
                 from_gbps=from_gbps,
                 tier_gbps=float(order.tier_gbps),
@@ -78,6 +77,38 @@ class Approvals:
             )
             self._waiting[order.span] = _Kept(said, now_s)
         return "order-waits"
+
+    def to_record(self, now_s: float) -> dict[str, Any]:
+        """What a later process must know: what waits, since when; what was rejected, how long."""
+        return {
+            "waiting": [
+                (asdict(kept.order) | {"since": kept.order.since.isoformat()}, _age(kept, now_s))
+                for kept in self._waiting.values()
+            ],
+            "rejected": {
+                span: (tier, round(until_s - now_s, 3))
+                for span, (tier, until_s) in self._rejected.items()
+                if until_s > now_s
+            },
+        }
+
+    def restore(
+        self,
+        waiting: Iterable[tuple[Waiting, float]],
+        rejected: Mapping[str, tuple[float, float]],
+        then_s: float,
+    ) -> None:
+        """Go on from what an earlier process left.
+
+        Args:
+            waiting: orders, and how long they had waited.
+            rejected: by span, a tier and for how long it was to be refused.
+            then_s: when that was written, monotonic seconds of this process.
+        """
+        self._waiting = {order.span: _Kept(order, then_s - age_s) for order, age_s in waiting}
+        self._rejected = {
+            span: (tier, then_s + left_s) for span, (tier, left_s) in rejected.items()
+        }
 
     def approve(self, order_id: str) -> Waiting:
         """Let an order be placed.
@@ -123,6 +154,15 @@ class Approvals:
         """The order of a span waits no longer."""
         self._waiting.pop(span, None)
 
+    def _new_id(self, now: datetime) -> str:
+        """One that none of those that wait has, those of an earlier process included."""
+        known = {kept.order.id for kept in self._waiting.values()}
+        while True:
+            self._numbers += 1
+            made = f"{now:%Y%m%dT%H%M%S}-{self._numbers}"
+            if made not in known:
+                return made
+
     def _find(self, order_id: str) -> _Kept:
         known = {kept.order.id: kept for kept in self._waiting.values()}
         if order_id not in known:
@@ -130,3 +170,7 @@ class Approvals:
                 kind="waiting order", name=order_id, known=known, remedy="See the status."
             )
         return known[order_id]
+
+
+def _age(kept: _Kept, now_s: float) -> float:
+    return round(now_s - kept.since_s, 3)

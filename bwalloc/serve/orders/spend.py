@@ -59,7 +59,7 @@ class SpendGuard:
         return float(self._committed_usd().sum())
 
     def to_record(self, now_s: float) -> dict[str, Any]:
-        """What a later process must know of spans: tiers seen, and what is ordered and paid for."""
+        """What a later process must know of spans: tiers, what is ordered, paid for, and waits."""
         tiers, built, prices = self._seen.tier_gbps, self.prices.built_gbps, self.prices
         return {
             "tiers": {k: float(tiers[v]) for k, v in prices.rows.items() if tiers[v] != built[v]},
@@ -71,6 +71,7 @@ class SpendGuard:
                 span: (usd, round(until_s - now_s, 3))
                 for span, (usd, until_s) in self._paid.items()
             },
+            **self.approvals.to_record(now_s),
         }
 
     def restore(self, left: Left, now: datetime, now_s: float) -> None:
@@ -84,6 +85,8 @@ class SpendGuard:
         paid = {span: (usd, then_s + left_s) for span, (usd, left_s) in left.paid.items()}
         self._placed = {k: v for k, v in placed.items() if k in rows}
         self._paid = {k: v for k, v in paid.items() if k in rows}
+        self.approvals.restore(left.waiting, left.rejected, then_s)
+        self.approvals.keep(rows)
         record = {"spent_usd": left.spent_usd, "order_ages_s": left.order_ages_s}
         self.bill.restore(record, since_s, now, now_s, left.usd_per_h)
 

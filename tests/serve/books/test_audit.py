@@ -16,12 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sidecars import Sidecar
 from supervising import HandClock, Loop, agent, as_before, behave, bound, selling, words
 from wide import START, wide
 
 from bwalloc.allocate.limits import Limits
 from bwalloc.control import Order
-from bwalloc.errors import UnknownNameError
+from bwalloc.errors import ServiceError, UnknownNameError
 from bwalloc.serve.books.audit import AuditLog, read_audit
 from bwalloc.serve.policy.runtime import Proposal
 
@@ -30,6 +31,11 @@ NETWORK = wide(12, 6)
 
 def loop(path, limits=None, **options):
     return Loop(bound(NETWORK, limits, audit=path, **options))
+
+
+def killed(loop):
+    """As `kill -9` leaves it: nothing more is written, and the lock is gone."""
+    loop.supervisor._core.chronicle.close()
 
 
 def test_every_decision_and_every_word_of_an_operator_is_a_line(tmp_path):
@@ -174,6 +180,7 @@ def test_a_new_process_goes_on_with_money_orders_number_and_kill_switch(tmp_path
     first.supervisor.kill("hands off")
     spent = first.supervisor.status().money.spent_usd
 
+    killed(first)
     clock = HandClock(first.clock.day + timedelta(seconds=60))
     second = loop(tmp_path / "a", limits, clock=clock)
     said = second.supervisor.status()
@@ -199,6 +206,7 @@ def test_an_order_that_was_placed_just_before_a_kill_counts_until_telemetry_show
 
     first = run(asked[0])
     assert 1 == len(first.turn().orders)
+    killed(first)
     second = run(asked[1], clock=first.clock)
     second.interval = first.interval
     decision = second.turn()
@@ -207,12 +215,180 @@ def test_an_order_that_was_placed_just_before_a_kill_counts_until_telemetry_show
     assert "order-over-hourly-cap" in words(decision)
 
 
+def ordering(path, order, clock=None):
+    """A loop whose policy orders the same again and again, above the approval threshold."""
+    limits = Limits(approval_above_usd_per_h=5.0, approval_waits_s=300.0)
+    mine = loop(path, limits, clock=clock or HandClock())
+    inner = as_before(selling(mine.supervisor))
+    behave(mine.supervisor, lambda given: Proposal(inner(given).rates_gbps, (order,)))
+    return mine
+
+
+def restarted(before, path, order, after_s=20.0):
+    """Another process, so long after the one before was killed; telemetry goes on."""
+    killed(before)
+    after = ordering(path, order, HandClock(before.clock.day + timedelta(seconds=after_s)))
+    after.start = after.clock.day
+    return after
+
+
+BIG = Order("span-1", float(NETWORK.spans.tier_gbps[1]) + 8.0)
+OTHER = Order("span-2", float(NETWORK.spans.tier_gbps[2]) + 9.0)
+
+
+def test_an_order_that_waits_waits_on_in_a_new_process_under_the_same_id(tmp_path):
+    first = ordering(tmp_path / "a", BIG)
+    assert () == first.turn().orders
+    (waiting,) = first.supervisor.status().waiting
+    second = restarted(first, tmp_path / "a", OTHER, after_s=0.0)
+    second.turn()
+
+    assert waiting == second.supervisor.status().waiting[0]
+    assert ["span-1", "span-2"] == [each.span for each in second.supervisor.status().waiting]
+    second.supervisor.approve(waiting.id)
+    assert (BIG,) == second.turn().orders
+    assert ["span-2"] == [each.span for each in second.supervisor.status().waiting]
+
+
+def test_no_id_is_given_twice_however_soon_the_next_process_begins(tmp_path):
+    first = ordering(tmp_path / "a", BIG)
+    first.turn()
+    second = restarted(first, tmp_path / "a", OTHER, after_s=-NETWORK.interval_s)
+    second.turn()
+
+    assert 2 == len({each.id for each in second.supervisor.status().waiting})
+
+
+def test_an_order_that_was_approved_is_placed_by_the_process_after_once(tmp_path):
+    first = ordering(tmp_path / "a", BIG)
+    first.turn()
+    first.supervisor.approve(first.supervisor.status().waiting[0].id)
+    second = restarted(first, tmp_path / "a", BIG)
+    assert second.supervisor.status().waiting[0].is_approved
+    assert (BIG,) == second.turn().orders
+    third = restarted(second, tmp_path / "a", BIG)
+
+    assert () == third.supervisor.status().waiting
+    assert () == third.turn().orders
+
+
+def test_an_order_that_was_rejected_stays_rejected_for_as_long_as_it_would_have(tmp_path):
+    first = ordering(tmp_path / "a", BIG)
+    first.turn()
+    first.supervisor.reject(first.supervisor.status().waiting[0].id)
+    second = restarted(first, tmp_path / "a", BIG, after_s=100.0)
+    assert "order-rejected" in words(second.turn())
+    third = restarted(second, tmp_path / "a", BIG, after_s=200.0)
+
+    assert "order-waits" in words(third.turn())
+
+
+def test_an_order_lapses_though_the_process_was_started_again(tmp_path):
+    first = ordering(tmp_path / "a", BIG)
+    first.turn()
+    second = restarted(first, tmp_path / "a", BIG, after_s=200.0)
+    assert "order-lapsed" not in words(second.turn())
+    third = restarted(second, tmp_path / "a", BIG, after_s=200.0)
+
+    assert "order-lapsed" in words(third.turn())
+    assert () == third.supervisor.status().waiting
+
+
+def test_orders_of_spans_that_a_changed_network_has_not_are_forgotten(tmp_path):
+    first = ordering(tmp_path / "a", Order("span-5", 90.0))
+    first.turn()
+    assert 1 == len(first.supervisor.status().waiting)
+    killed(first)
+
+    assert () == Loop(bound(wide(12, 4), audit=tmp_path / "a")).supervisor.status().waiting
+
+
+def test_a_log_has_one_writer_in_this_process_too(tmp_path):
+    log = AuditLog(tmp_path / "a")
+    with pytest.raises(ServiceError, match=r"Audit log '.*/a': another process writes it.*--audit"):
+        AuditLog(tmp_path / "a")
+    log.write({"number": 1})
+    log.close()
+
+    AuditLog(tmp_path / "a").write({"number": 2})
+    assert [1, 2] == [line["number"] for line in read_audit(tmp_path / "a")]
+
+
+def test_a_file_put_aside_is_locked_no_longer_and_the_new_one_is(tmp_path):
+    log = AuditLog(tmp_path / "a", most_bytes=10)
+    log.write({"number": 1})
+    assert (tmp_path / "a.1").exists()
+    with pytest.raises(ServiceError):
+        AuditLog(tmp_path / "a")
+    AuditLog(tmp_path / "a.1").close()
+
+
+def test_devices_and_pipes_may_have_several_writers():
+    logs = [AuditLog("/dev/null") for _ in range(2)]
+    for log in logs:
+        log.write({"number": 1})
+
+    assert [0, 0] == [log.errors for log in logs]
+
+
+WRITER = """
+import sys
+from bwalloc.errors import ServiceError
+from bwalloc.serve.books.audit import AuditLog
+try:
+    log = AuditLog(sys.argv[1])
+except ServiceError as error:
+    sys.exit(str(error))
+log.write({"process": sys.argv[2]})
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+def writer(path, name):
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", WRITER, str(path), name]
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def test_a_second_process_is_refused_until_the_first_has_ended_however_it_ends(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    first = writer(path, "first")
+    assert "open\n" == first.stdout.readline()
+    second = writer(path, "second")
+    _, said = second.communicate(timeout=60)
+    assert 1 == second.returncode
+    assert f"Audit log '{path}': another process writes it already" in said
+    first.kill()
+    first.communicate(timeout=60)
+    third = writer(path, "third")
+    shown, _ = third.communicate(timeout=60)
+
+    assert "open\n" == shown
+    assert ["first", "third"] == [line["process"] for line in read_audit(path)]
+
+
+@pytest.mark.slow
+def test_a_second_sidecar_on_one_audit_log_is_refused_in_one_line(tmp_path):
+    with Sidecar("--audit", tmp_path / "a") as first:
+        before = (tmp_path / "a").read_bytes()
+        with pytest.raises(AssertionError) as caught:
+            Sidecar("--audit", tmp_path / "a")
+        (line,) = str(caught.value).splitlines()
+        assert f"Audit log '{tmp_path / 'a'}': another process writes it already" in line
+        assert before == (tmp_path / "a").read_bytes()
+        assert 200 == first.ask("GET", "/health/live").status
+    with Sidecar("--audit", tmp_path / "a") as after:
+        assert 2 == after.ask("GET", "/v1/status").json()["deployment"]["deployment"]
+
+
 def test_lines_of_others_hide_nothing_from_a_new_process(tmp_path):
     mine = loop(tmp_path / "a")
     mine.turn()
     mine.supervisor.kill("fire" + "!" * 2 * 2**20)
     with (tmp_path / "a").open("a") as opened:
         opened.write('{"note":"copied to tape"}\n{"at":"x","state":{"bill":{}}}\n')
+    killed(mine)
     said = loop(tmp_path / "a").supervisor.status()
 
     assert said.killed.startswith("fire!")
