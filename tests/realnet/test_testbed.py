@@ -1,5 +1,6 @@
 """A testbed with real packets: what it measures, and that nothing of it stays behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from namespaces import need
+from namespaces import ip, need
 
 from bwalloc.bench.testbed.document import document
 from bwalloc.bench.testbed.needs import missing
@@ -28,20 +29,30 @@ def left(pid, ticks):
     return [p.name for folder in folders for p in folder.iterdir() if p.name.startswith(mark)]
 
 
-def started():
-    """A testbed that would run for minutes, in another process, in the middle of its packets."""
+def started(count=1):
+    """Testbeds that would run for minutes, each in a process, in the middle of their packets."""
     words = ["testbed", "tiny-edge", "--allocators", "static", "--seconds", "60"]
-    child = subprocess.Popen(
-        [sys.executable, "-c", START, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    ticks = born(child.pid)
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", START, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(count)
+    ]
     until = time.monotonic() + 60
-    while len(left(child.pid, ticks)) < 5 or not endpoints(child.pid):
-        assert child.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    time.sleep(1.5)
-    return child, ticks
+    found = [(child, born(child.pid)) for child in children]
+    for child, ticks in found:
+        while not (endpoints(child.pid) and sent_bytes(child.pid, ticks) > 10_000):
+            assert child.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    return found
+
+
+def sent_bytes(pid, ticks):
+    """What left all interfaces in the namespaces of a process."""
+    spaces = [name for name in left(pid, ticks) if (NAMESPACES / name).exists()]
+    shown = [json.loads(ip("-n", name, "-json", "-s", "link", "show")) for name in spaces]
+    return sum(each["stats64"]["tx"]["bytes"] for links in shown for each in links)
 
 
 def endpoints(parent):
@@ -77,7 +88,7 @@ def test_packets_earn_what_the_simulator_says_and_leave_nothing_behind():
 
 def test_ctrl_c_takes_it_down():
     need()
-    child, ticks = started()
+    ((child, ticks),) = started()
     mine = endpoints(child.pid)
     assert 4 == len(mine)
     child.send_signal(signal.SIGINT)
@@ -90,8 +101,7 @@ def test_ctrl_c_takes_it_down():
 
 def test_after_a_crash_clean_takes_away_what_the_dead_left_and_nothing_else(capsys):
     need()
-    child, ticks = started()
-    other, others_ticks = started()
+    (child, ticks), (other, others_ticks) = started(2)
     try:
         mine = endpoints(child.pid)
         child.kill()
