@@ -185,12 +185,13 @@ class ApgTrainer:
         seen: list[dict[str, torch.Tensor]] = []
         here = self.grounds.here
         unroll, graph = here.unroll, here.graph
-        orders = orders and here.scenario.network.offers is not None
         for _ in range(here.cut):
             features = {kind: rows.detach() for kind, rows in unroll.features().items()}
             seen.append(features)
             is_counted = unroll.is_counted
             action, about = self.network.both(features, graph)
+            if about is not None and here.rates_only:
+                about = about.detach()
             money.append(unroll.step(action, about if orders else None) * is_counted)
         return money, seen
 

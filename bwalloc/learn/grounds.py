@@ -21,14 +21,22 @@ EPISODES = 2
 
 
 class Cuts(NamedTuple):
-    """Intervals that a gradient reaches back: where capacity is sold, and where none is."""
+    """Intervals that a gradient reaches back: for orders, and for rates alone."""
 
-    sold: int
-    unsold: int
+    orders: int
+    rates: int
 
-    def of(self, scenario: Scenario) -> int:
-        """That of an environment."""
-        return self.unsold if scenario.network.offers is None else self.sold
+    @property
+    def learns_orders(self) -> bool:
+        """Whether some visits are longer than others."""
+        return self.orders != self.rates
+
+
+class Visit(NamedTuple):
+    """A place in the turn: whose network, and whether rates alone are learned there."""
+
+    draw: Draw
+    rates_only: bool
 
 
 @dataclass
@@ -40,6 +48,7 @@ class Ground:
         unroll: the episodes.
         graph: of the network.
         cut: intervals of an update.
+        rates_only: gradients do not flow to orders.
         left: updates until another ground takes its place.
     """
 
@@ -47,6 +56,7 @@ class Ground:
     unroll: Unroll
     graph: Graph
     cut: int
+    rates_only: bool
     left: int
 
 
@@ -55,7 +65,7 @@ class Grounds:
 
     With one environment of one network it stays there. Otherwise a ground stays for a part of an
     episode, and has episodes of its own: worlds of one number are alike on all networks of an
-    environment.
+    environment. Where nothing is sold, visits are as long as those that learn rates alone.
 
     Args:
         scenario: the environment; where networks are drawn, what stands for them.
@@ -84,13 +94,18 @@ class Grounds:
         self.recipe, self.cuts, self.device = recipe, cuts, device
         self.sees_everything = recipe.architecture(scenario).spans
         self.first, self.next_number, self.turn = first, seed, 0
-        self.draws: list[Draw] = []
-        if draw is None and not also:
-            self.grounds = [self._on(scenario, seed)]
+        between = recipe.apg.between if cuts.learns_orders else 0
+        self.visits: list[Visit] = []
+        if draw is None and not also and not between:
+            self.grounds = [self._on(scenario, seed, rates_only=False)]
         else:
             drawn = [draw] * recipe.apg.networks if draw else [_always(scenario)]
-            self.draws = interleaved(drawn, [_always(each) for each in also])
-            self.grounds = [self._next_on(draw) for draw in self.draws]
+            draws = interleaved(drawn, [_always(each) for each in also])
+            self.visits = interleaved(
+                [Visit(each, False) for each in draws],
+                [Visit(each, True) for each in draws * between],
+            )
+            self.grounds = [self._next_on(visit) for visit in self.visits]
 
     @property
     def here(self) -> Ground:
@@ -100,32 +115,33 @@ class Grounds:
     @property
     def next_seed(self) -> int:
         """Number of the first episode, or ground, that was not played yet."""
-        return self.next_number if self.draws else self.here.unroll.next_seed
+        return self.next_number if self.visits else self.here.unroll.next_seed
 
     def move_on(self) -> None:
         """Cut the gradients after an update, and go to the next ground."""
         here = self.here
         here.unroll.detach()
         here.left -= 1
-        if self.draws and here.left == 0:
-            self.grounds[self.turn] = self._next_on(self.draws[self.turn])
+        if self.visits and here.left == 0:
+            self.grounds[self.turn] = self._next_on(self.visits[self.turn])
         self.turn = (self.turn + 1) % len(self.grounds)
 
-    def _next_on(self, draw: Draw) -> Ground:
+    def _next_on(self, visit: Visit) -> Ground:
         number = self.next_number
         self.next_number += 1
-        return self._on(
-            draw(number), self.first + (number - self.first) * EPISODES * self.recipe.apg.batch
-        )
+        seed = self.first + (number - self.first) * EPISODES * self.recipe.apg.batch
+        return self._on(visit.draw(number), seed, rates_only=visit.rates_only)
 
-    def _on(self, scenario: Scenario, seed: int) -> Ground:
-        apg, cut = self.recipe.apg, self.cuts.of(scenario)
+    def _on(self, scenario: Scenario, seed: int, *, rates_only: bool) -> Ground:
+        apg = self.recipe.apg
+        rates_only = rates_only or scenario.network.offers is None
+        cut = self.cuts.rates if rates_only else self.cuts.orders
         unroll = Unroll(
             scenario, apg.batch, cut=cut, seed=seed, device=self.device,
             smooth_gbit=apg.smooth_gbit, sees_everything=self.sees_everything,
         )  # fmt: skip
         updates = max(1, round(apg.stay * scenario.timing.intervals / cut))
-        return Ground(scenario, unroll, Graph.of(scenario.network), cut, updates)
+        return Ground(scenario, unroll, Graph.of(scenario.network), cut, rates_only, updates)
 
 
 def _always(scenario: Scenario) -> Draw:

@@ -64,6 +64,8 @@ class ApgSection(Section):
         rates_first: share of the run in which rates alone are learned, with gradients that reach
             back `rates_cut` intervals; orders are those of `two-bar` meanwhile.
         rates_cut: see `rates_first`.
+        between: in the part that learns orders, visits of every network that learn rates alone,
+            over `rates_cut` intervals, for each visit that learns orders; orders are the policy's.
         cut_value: share of its value that work still queued at the cut counts for.
         critic: learn what comes after the cut, and add it there.
         discount, trace: of the critic's targets, per interval (gamma and lambda).
@@ -81,6 +83,7 @@ class ApgSection(Section):
     cut: Count = 5
     rates_first: Share = 0.0
     rates_cut: Count = 15
+    between: Annotated[int, Field(ge=0), NO_TEXT] = 0
     cut_value: NonNegative = 0.8
     critic: Flag = False
     discount: Share = 0.99

@@ -263,3 +263,37 @@ def test_environments_that_do_not_go_together_are_refused(tmp_path, table, messa
     with pytest.raises(BwallocError, match=message):
         train(recipe_from(table, "test"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_rates_are_learned_between_orders(template, beside):
+    trainer, visited = trainer_beside(template, beside[:1], rates_cut=5, between=2), []
+    for _ in range(6):
+        here = trainer.grounds.here
+        visited.append((here.scenario.slug, here.cut, here.rates_only))
+        trainer.update(0.5)
+
+    assert visited.count(("enterprise-naas", 20, False)) == 1
+    assert visited.count(("random-edge", 20, False)) == 1
+    assert visited.count(("enterprise-naas", 5, True)) == 2
+    assert visited.count(("random-edge", 5, True)) == 2
+
+
+def test_in_between_orders_are_played_and_not_learned(template, beside):
+    trainer = trainer_beside(template, beside[:1], cut=40, rates_cut=5, between=1, average=0.0)
+    moved: dict[bool, list[bool]] = {True: [], False: []}
+    for _ in range(4):
+        rates_only = trainer.grounds.here.rates_only
+        before = trainer.network.numpy()["span.out.weight"]
+        trainer.optimiser = torch.optim.Adam(trainer.network.parameters(), 1e-2)  # no momentum
+        trainer.update(0.5)
+        after = trainer.network.numpy()["span.out.weight"]
+        moved[rates_only].append(bool((after != before).any()))
+
+    assert moved[True] == [False, False]
+    assert any(moved[False])
+
+
+def test_nothing_comes_between_while_rates_alone_are_learned(template, beside):
+    trainer = trainer_beside(template, beside[:1], rates_first=0.5, rates_cut=5, between=2)
+
+    assert len(trainer.grounds.grounds) == 2
