@@ -86,21 +86,23 @@ class CompiledBackend:
 
         (demands, tunnels), batch = self.physics.shape, rates.shape[-1]
         decided = (_floats(rates).reshape(demands * tunnels, batch), _floats(capacity_gbps))
-        held = (_floats(state.queued_gbit), _floats(state.busy_s), _floats(state.kept_gbit))
+        held = (_floats(state.queued_gbit), _floats(state.busy_s))
+        kept = state.kept_gbit
+        saved = np.array(kept, np.float32, order="C") if self.physics.has_bursts else None
         jobs = load.jobs_gbit
         jobs = np.empty((demands, 0, batch), np.float32) if jobs is None else _floats(jobs)
         loads = (_floats(load.arrivals_gbit), jobs)
         clock = state.interval * self.physics.substeps + first
         written = self._empty(held[0].shape, len(decided[1]))
-        given = (self.law, decided, loads, clock, held, written)
+        given = (self.law, decided, loads, clock, held, saved, written)
         if batch == 1:
             play_one(*given)
         else:
             _in_threads(play_block, given, batch, self.threads)
-        queued, busy, kept, overrun, totals, carried, stalled, seen = written
+        queued, busy, overrun, totals, carried, stalled, seen = written
         served, expired, attained, delivered, waiting = totals
         flows = Flows(served, expired, attained, delivered, waiting, carried, stalled)
-        return (queued, busy, kept), flows, overrun, Measured(*seen)
+        return (queued, busy, kept if saved is None else saved), flows, overrun, Measured(*seen)
 
     def _empty(self, shape: tuple[int, ...], links: int) -> tuple[Any, ...]:
         """Room for what the kernel writes."""
@@ -110,7 +112,6 @@ class CompiledBackend:
         return (
             np.empty(shape, np.float32),
             by_demand[8],
-            np.empty((demands * tunnels if self.physics.has_bursts else 0, batch), np.float32),
             np.empty(batch, np.float32),
             by_demand[:5],
             np.empty((demands * tunnels, batch), np.float32),

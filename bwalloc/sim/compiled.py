@@ -220,9 +220,12 @@ def _enter(d, slot, queued, arrivals, jobs, low, offered, before, work, size):
 
 
 @inlined
-def _play(law, load, clock, mine, sums, low, size):
-    """Play one interval for the columns from `low` of a block; `mine` and `sums` hold them only."""
-    rates, capacity, queued, busy, kept, overrun = mine
+def _play(law, load, clock, mine, kept, sums, low, size):
+    """Play one interval for the columns from `low` of a block; `mine` and `sums` hold them only.
+
+    Without buckets `kept` is None, and what is there for them is not compiled.
+    """
+    rates, capacity, queued, busy, overrun = mine
     totals, carried_sum, stalled_sum = sums
     arrivals, jobs = load
     demands, tunnels, n_pools = queued.shape[0], rates.shape[0], law.pool_link.shape[0]
@@ -232,9 +235,10 @@ def _play(law, load, clock, mine, sums, low, size):
     fit = np.empty((capacity.shape[0] + 1, size), np.float32)
     cut(rates, capacity, law.link_hops, fit, overrun, size)
     allot(law, rates, capacity, share, quota, room0, delay, size)
-    bucket, may, lent = np.empty_like(kept), quota, room0
-    if kept.shape[0] > 0:
-        may, lent = np.empty_like(quota), np.empty_like(room0)
+    if kept is None:
+        may, lent = quota, room0
+    else:
+        bucket, may, lent = np.empty_like(kept), np.empty_like(quota), np.empty_like(room0)
         size_buckets(law, rates, bucket, size)
     want, carried = np.empty((tunnels, size), np.float32), np.empty((tunnels, size), np.float32)
     room, scratch = np.empty_like(room0), np.empty((room0.shape[0] + 1, size), np.float32)
@@ -250,7 +254,7 @@ def _play(law, load, clock, mine, sums, low, size):
         for d in range(demands):
             slot = law.arrival_slot[d]
             _enter(d, slot, queued, arrivals[substep], coming, low, offered, before, work, size)
-        if kept.shape[0] > 0:
+        if kept is not None:
             save(work, share, quota, room0, law.pool_hops, bucket, kept, may, lent, spare, size)
         _carry(
             work, share, may, lent, law.borrow_weight, law.pool_hops,
@@ -274,12 +278,11 @@ def _play(law, load, clock, mine, sums, low, size):
 
 
 @inlined
-def _play_columns(law, decided, load, clock, held, written, low, size):
+def _play_columns(law, decided, load, clock, held, saved, written, low, size):
     """Play one interval for the `size` columns from `low`: read them, play, write them."""
     rates, capacity = taken(decided[0], low, size), taken(decided[1], low, size)
-    before, busy, kept = held[0], taken(held[1], low, size), taken(held[2], low, size)
-    queued_out, busy_out, kept_out, overrun_out = written[0], written[1], written[2], written[3]
-    totals_out, carried_out, stalled_out = written[4], written[5], written[6]
+    before, busy = held[0], taken(held[1], low, size)
+    queued_out, busy_out, overrun_out, totals_out, carried_out, stalled_out, seen = written
     queued = np.empty((before.shape[0], before.shape[1], size), np.float32)
     for d in range(queued.shape[0]):
         for k in range(queued.shape[1]):
@@ -292,9 +295,14 @@ def _play_columns(law, decided, load, clock, held, written, low, size):
     carried = np.zeros(rates.shape, np.float32)
     stalled = np.zeros((stalled_out.shape[0], size), np.float32)
     by_flow = (totals[0], totals[1], totals[2], totals[3], totals[4])
-    mine = (rates, capacity, queued, busy, kept, overrun)
-    _play(law, load, ticks, mine, (by_flow, carried, stalled), low, size)
-    measured(law, load, carried, written[7], low, size)
+    mine, sums = (rates, capacity, queued, busy, overrun), (by_flow, carried, stalled)
+    if saved is None:
+        _play(law, load, ticks, mine, None, sums, low, size)
+    else:
+        kept = taken(saved, low, size)
+        _play(law, load, ticks, mine, kept, sums, low, size)
+        put(kept, low, saved, size)
+    measured(law, load, carried, seen, low, size)
     for d in range(queued.shape[0]):
         put(queued[d], low, queued_out[d], size)
     for b in range(size):
@@ -302,23 +310,25 @@ def _play_columns(law, decided, load, clock, held, written, low, size):
     for flow in range(5):
         put(totals[flow], low, totals_out[flow], size)
     put(busy, low, busy_out, size)
-    put(kept, low, kept_out, size)
     put(carried, low, carried_out, size)
     put(stalled, low, stalled_out, size)
 
 
 @kernel
-def play_block(law, decided, load, clock, held, written, low, high):
-    """Play one interval of the columns `low` to `high`, unsigned, in blocks of `LANES`."""
+def play_block(law, decided, load, clock, held, saved, written, low, high):
+    """Play one interval of the columns `low` to `high`, unsigned, in blocks of `LANES`.
+
+    What is saved is updated; it is None where nothing is.
+    """
     blocks = (high - low) // LANES
     for block in range(blocks):
-        _play_columns(law, decided, load, clock, held, written, low + block * LANES, LANES)
+        _play_columns(law, decided, load, clock, held, saved, written, low + block * LANES, LANES)
     low += blocks * LANES
     if low < high:
-        _play_columns(law, decided, load, clock, held, written, low, high - low)
+        _play_columns(law, decided, load, clock, held, saved, written, low, high - low)
 
 
 @kernel
-def play_one(law, decided, load, clock, held, written):
+def play_one(law, decided, load, clock, held, saved, written):
     """`play_block` for a single episode: the constant 1 removes the inner loops."""
-    _play_columns(law, decided, load, clock, held, written, np.uint64(0), np.uint64(1))
+    _play_columns(law, decided, load, clock, held, saved, written, np.uint64(0), np.uint64(1))

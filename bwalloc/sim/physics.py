@@ -70,6 +70,11 @@ class Physics:
     least_gbps: np.ndarray
 
     @property
+    def is_prompt(self) -> bool:
+        """Whether the rates in force are those decided, all interval long."""
+        return not self.latency and not len(self.least_gbps)
+
+    @property
     def has_bursts(self) -> bool:
         """Whether tunnels save anything."""
         return self.burst_s > 0 or self.burst_gbit > 0

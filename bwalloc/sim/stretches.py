@@ -55,6 +55,8 @@ def stretches_of(
         capacity_gbps: what each link can carry at the end, (links, B).
         change: how that comes to be; None where links never change inside an interval.
     """
+    if physics.is_prompt and (change is None or not change.is_inside):
+        return [Stretch(0, physics.substeps, rates_gbps, capacity_gbps)]
     late, edges = physics.latency, {0, physics.substeps}
     edges |= {floor(late), min(ceil(late), physics.substeps)}
     if change is not None and change.is_inside:
