@@ -18,10 +18,15 @@ WORDS = [
     ),
     (
         "simulated",
-        "The same episode in the simulator, with the rates that the plane puts in force: least "
-        "rates, rounding, changes too small to make.",
+        "The same episode in the simulator, with the rates that the plane puts in force (least "
+        "rates, rounding, changes too small to make) and its bursts.",
     ),
     ("as it is", "The same episode in the simulator, which enforces every rate exactly."),
+    (
+        "late updates",
+        "The same episode in the simulator, with least rates, bursts, and rates that come into "
+        "force as late as they did on packets.",
+    ),
     (
         "told apart",
         "A pair whose simulated gap is more than two standard errors of the gap on packets, so "
@@ -50,6 +55,9 @@ TARGETS = {
     "pairs_plain": "pairs told apart, simulator as it is",
     "ranking_plain": "order of those pairs, simulator as it is",
     "served_plain": "largest gap of shares served, simulator as it is",
+    "pairs_late": "pairs told apart, simulator with late updates",
+    "ranking_late": "order of those pairs, simulator with late updates",
+    "served_late": "largest gap of shares served, simulator with late updates",
     "wire": "wire rate over set rate",
 }
 
