@@ -31,7 +31,7 @@ NEXT = "episodes/next"
 
 
 class Stage(NamedTuple):
-    """Where a run is: how far gradients reach back, share of this part done, what is learned."""
+    """Where a run is: which visits it makes, share of this part done, what is learned."""
 
     cuts: Cuts
     progress: float
@@ -111,7 +111,7 @@ class ApgTrainer:
             progress: share of the run that is done, 0 to 1; the learning rate follows it.
 
         Returns:
-            Money of a mean interval, USD.
+            Money of a mean interval of the recipe's environment, USD.
         """
         apg, stage = self.recipe.apg, self._stage(progress)
         if stage.cuts != self.cuts:
@@ -133,8 +133,9 @@ class ApgTrainer:
         if self.critic:
             self._teach(self.critic, money, seen)
         self.steps += self.steps_per_update
+        intervals = self.scenario.timing.interval_s / self.grounds.here.scenario.timing.interval_s
         self.grounds.move_on()
-        return float(torch.stack(money).mean().detach())
+        return float(torch.stack(money).mean().detach()) * intervals
 
     def weights(self) -> dict[str, np.ndarray]:
         """A copy of the policy's weights, averaged over the last updates."""
@@ -169,7 +170,7 @@ class ApgTrainer:
             cuts = Cuts(apg.rates_cut, apg.rates_cut)
             return Stage(cuts, progress / apg.rates_first, orders=False)
         left = max(1.0 - apg.rates_first, 1e-9)
-        cuts = Cuts(apg.cut, apg.rates_cut)
+        cuts = Cuts(apg.cut, apg.rates_cut, apg.between)
         return Stage(cuts, (progress - apg.rates_first) / left, orders=True)
 
     def _next(self) -> int:
@@ -234,10 +235,8 @@ class ApgTrainer:
 def _check_cuts(scenario: Scenario, recipe: Recipe, *, sells: bool) -> None:
     apg, intervals = recipe.apg, scenario.timing.intervals
     is_sold = scenario.network.offers is not None
-    used = {
-        "cut": is_sold or not sells,
-        "rates_cut": sells and (apg.rates_first > 0 or not is_sold),
-    }
+    has_visits_of_rates = apg.rates_first > 0 or apg.between > 0 or not is_sold
+    used = {"cut": is_sold or not sells, "rates_cut": sells and has_visits_of_rates}
     for name, is_used in used.items():
         cut = getattr(apg, name)
         if is_used and cut > intervals:

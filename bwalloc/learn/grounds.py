@@ -21,15 +21,14 @@ EPISODES = 2
 
 
 class Cuts(NamedTuple):
-    """Intervals that a gradient reaches back: for orders, and for rates alone."""
+    """Intervals that a gradient reaches back: for orders, and for rates alone.
+
+    For each visit that learns orders, `between` others learn rates alone.
+    """
 
     orders: int
     rates: int
-
-    @property
-    def learns_orders(self) -> bool:
-        """Whether some visits are longer than others."""
-        return self.orders != self.rates
+    between: int = 0
 
 
 class Visit(NamedTuple):
@@ -94,16 +93,15 @@ class Grounds:
         self.recipe, self.cuts, self.device = recipe, cuts, device
         self.sees_everything = recipe.architecture(scenario).spans
         self.first, self.next_number, self.turn = first, seed, 0
-        between = recipe.apg.between if cuts.learns_orders else 0
         self.visits: list[Visit] = []
-        if draw is None and not also and not between:
+        if draw is None and not also and not cuts.between:
             self.grounds = [self._on(scenario, seed, rates_only=False)]
         else:
             drawn = [draw] * recipe.apg.networks if draw else [_always(scenario)]
             draws = interleaved(drawn, [_always(each) for each in also])
             self.visits = interleaved(
                 [Visit(each, False) for each in draws],
-                [Visit(each, True) for each in draws * between],
+                [Visit(each, True) for each in draws * cuts.between],
             )
             self.grounds = [self._next_on(visit) for visit in self.visits]
 

@@ -155,7 +155,11 @@ def test_each_part_of_a_run_has_its_own_learning_rate(tmp_path):
 
 def test_gradients_no_longer_than_an_episode(tmp_path):
     scenario = ports(tmp_path, {"time.intervals": 60})
-    for section in ({"cut": 61}, {"cut": 60, "rates_first": 0.5, "rates_cut": 61}):
+    for section in (
+        {"cut": 61},
+        {"cut": 60, "rates_first": 0.5, "rates_cut": 61},
+        {"cut": 60, "between": 1, "rates_cut": 61},
+    ):
         with pytest.raises(RecipeError, match=r"got 61, an episode of .* has 60"):
             ApgTrainer(scenario, recipe_from({"env": "ports", "apg": section}, "test"))
 
@@ -204,6 +208,24 @@ def test_other_environments_are_visited_in_turn(template, beside):
     round_of = [("enterprise-naas", 20), ("random-edge", 20), ("tiny-edge", 5)]
     assert visited == round_of * 2
     assert trainer.steps == 2 * 2 * (20 + 20 + 5)
+
+
+def test_money_is_told_by_intervals_of_the_recipes_environment(template, beside, monkeypatch):
+    """One of 30 s, beside one of 60 s and one of 10 s."""
+    trainer, means = trainer_beside(template, beside, rates_cut=5), []
+    play = trainer._play
+
+    def noting(**options):
+        money, seen = play(**options)
+        means.append(float(torch.stack(money).mean().detach()))
+        return money, seen
+
+    monkeypatch.setattr(trainer, "_play", noting)
+    told = [trainer.update(0.5) for _ in range(3)]
+
+    naas, drawn, tiny = means
+    assert naas
+    assert told == pytest.approx([naas * 30 / 60, drawn, tiny * 30 / 10])
 
 
 def test_what_sees_nothing_of_spans_elsewhere_sees_them_here(template, beside):
@@ -265,8 +287,10 @@ def test_environments_that_do_not_go_together_are_refused(tmp_path, table, messa
     assert not (tmp_path / "run").exists()
 
 
-def test_rates_are_learned_between_orders(template, beside):
-    trainer, visited = trainer_beside(template, beside[:1], rates_cut=5, between=2), []
+@pytest.mark.parametrize("short", [5, 20])
+def test_rates_are_learned_between_orders(template, beside, short):
+    """Also where visits of both kinds are as long."""
+    trainer, visited = trainer_beside(template, beside[:1], rates_cut=short, between=2), []
     for _ in range(6):
         here = trainer.grounds.here
         visited.append((here.scenario.slug, here.cut, here.rates_only))
@@ -274,8 +298,8 @@ def test_rates_are_learned_between_orders(template, beside):
 
     assert visited.count(("enterprise-naas", 20, False)) == 1
     assert visited.count(("random-edge", 20, False)) == 1
-    assert visited.count(("enterprise-naas", 5, True)) == 2
-    assert visited.count(("random-edge", 5, True)) == 2
+    assert visited.count(("enterprise-naas", short, True)) == 2
+    assert visited.count(("random-edge", short, True)) == 2
 
 
 def test_in_between_orders_are_played_and_not_learned(template, beside):
