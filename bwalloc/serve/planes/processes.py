@@ -66,7 +66,7 @@ def end_peer(peer: socket.socket) -> None:
         if is_open:
             signal.pidfd_send_signal(handle, signal.SIGKILL)
             select.select([handle], [], [], ENDING_S)
-    except PermissionError:
+    except (PermissionError, ProcessLookupError):  # may not be ended, or has ended meanwhile
         return
     finally:
         os.close(handle)

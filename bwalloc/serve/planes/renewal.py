@@ -48,6 +48,7 @@ class Renewal:
         try:
             self._told.extend(self._lease.renew())
             self.fault = None
-        except PlaneError as error:
-            self.fault = Note("watchdog-failed", str(error))
+        except Exception as error:  # nobody else hears what this thread raises
+            name = "" if isinstance(error, PlaneError) else f"{type(error).__name__}: "
+            self.fault = Note("watchdog-failed", f"{name}{error}")
             self._told.append(self.fault)

@@ -184,6 +184,21 @@ def test_one_that_cannot_be_replaced_is_a_fault_until_it_can(watched, monkeypatc
     assert is_there(lease.pid)
 
 
+def test_what_nobody_expected_is_a_fault_too(watched, monkeypatch):
+    """The thread of a renewal has no one else to tell."""
+    lease = watched.lease(interval_s=5.0)
+    lease.begin()
+    renewal = Renewal(lease)
+    with monkeypatch.context() as patch:
+        patch.setattr(lease, "_ask", lambda words: json.loads("half an answ"))
+        renewal.beat()
+        watched.wait(lambda: renewal.fault is not None)
+    assert "watchdog-failed" == renewal.fault.word == renewal.notes()[0].word
+    assert "JSONDecodeError" in renewal.fault.text
+    watched.wait(lambda: (renewal.beat(), renewal.fault)[1] is None)
+    renewal.close()
+
+
 def test_only_who_still_listens_is_ended():
     peer, other = socket.socketpair()
     other.close()
