@@ -6,6 +6,9 @@ import pytest
 from playing import actions_of
 
 import bwalloc  # noqa: F401  registers the environments
+from bwalloc.gym.engine import Engine
+from bwalloc.gym.spaces import action_space
+from bwalloc.scenario import draw_world, load_scenario
 
 PLANE = {
     "time.intervals": 40,
@@ -13,6 +16,10 @@ PLANE = {
     "enforcement.update_latency_s": 3.5,
     "enforcement.least_gbps": 0.02,
 }
+
+
+def action_size(scenario):
+    return action_space(scenario.sizes).shape[0]
 
 
 def rewards(env, actions):
@@ -39,7 +46,23 @@ def test_rates_that_a_plane_raises_are_no_violation_of_the_decision():
     assert {0} == {int(np.sum(step[4]["violations"])) for step in steps}
 
 
-def test_episodes_of_a_vector_begin_with_nothing_saved():
+def test_an_episode_that_begins_beside_another_has_saved_nothing():
+    """Nothing of the episode before it in its column, and no rates that are still in force."""
+    scenario = load_scenario("tiny-edge", PLANE | {"enforcement.burst_s": 30.0})
+    worlds = [draw_world(scenario, "train", seed) for seed in (1, 2, 3)]
+    first, again = (Engine(scenario, 2) for _ in range(2))
+    first.restart(np.arange(2), worlds[:2])
+    for _ in range(7):
+        first.step(np.zeros((2, action_size(scenario))))
+    first.restart(np.array([1]), worlds[2:])
+    again.restart(np.arange(2), [worlds[0], worlds[2]])
+
+    for _ in range(5):
+        one, other = (each.step(np.zeros((2, action_size(scenario)))) for each in (first, again))
+        assert one.reward[1] == pytest.approx(other.reward[1], rel=1e-5, abs=1e-7)
+
+
+def test_an_episode_is_the_same_alone_and_in_a_vector():
     plain = gymnasium.make("bwalloc/TinyEdge-v1", overrides=PLANE)
     vector = gymnasium.make_vec("bwalloc/TinyEdge-v1", num_envs=2, overrides=PLANE)
     plain.reset(seed=4)

@@ -10,6 +10,7 @@ import numpy as np  # noqa: E402
 from ordering import ports  # noqa: E402
 
 from bwalloc.errors import BwallocError, RecipeError  # noqa: E402
+from bwalloc.learn import train as train_module  # noqa: E402
 from bwalloc.learn.apg import ApgTrainer, first_seed  # noqa: E402
 from bwalloc.learn.grounds import interleaved  # noqa: E402
 from bwalloc.learn.recipe import read_recipe, recipe_from, recipe_toml  # noqa: E402
@@ -18,6 +19,7 @@ from bwalloc.learn.validation import Validation  # noqa: E402
 from bwalloc.scenario import load_scenario, load_template  # noqa: E402
 
 SHORT = {"time.intervals": 40, "random.record_episodes": 2, "random.edges": [3, 4]}
+TWICE = {"name": "twice", "demand_factor": 2.0}
 SHORT |= {"random.hubs": [2, 2], "random.clouds": [1, 1]}
 
 
@@ -270,6 +272,30 @@ def test_a_recipe_names_other_environments(tmp_path):
 
     assert read_recipe(tmp_path / "recipe.toml") == known
     assert "also" not in recipe_toml(recipe_from({"env": "random-edge"}, "test"))
+
+
+def test_environments_beside_are_trained_on_and_validated(tmp_path, monkeypatch):
+    """Trained on with the variety of the recipe and the constants of its environment."""
+    given: dict[str, tuple] = {}
+
+    def begin(*args):
+        given["trained"] = args[-1]
+
+    def stop(*_, also):
+        given["validated"] = also
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_module, "make_trainer", begin)
+    monkeypatch.setattr(train_module.Validation, "of", stop)
+    table = {"env": "tiny-edge", "also": ["metro-inference"], "variety": [TWICE]}
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe_from(table, "test"), tmp_path)
+    (trained,), (validated,) = given["trained"], given["validated"]
+
+    assert "metro-inference" == trained.slug == validated.slug
+    assert load_scenario("tiny-edge").tuned == trained.tuned != validated.tuned
+    assert [2.0] == [shift.demand_factor for shift in trained.workload.variety]
+    assert () == validated.workload.variety
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from bwalloc.money import net_usd
 from bwalloc.scenario import draw_world, load_scenario
 from bwalloc.scenario.enforcement import Enforcement
 from bwalloc.sim import Episodes, Simulator
+from bwalloc.sim.stretches import granted_gbps
 
 PLANES = st.builds(
     Enforcement,
@@ -141,6 +142,34 @@ def test_rates_that_a_link_has_not_are_cut_before_and_after_an_update():
         at = np.full(3, interval)
         most = np.maximum(episodes.capacity_gbps(at), episodes.change(at).before_gbps)
         assert (step.readings.carried_gbps <= most + 1e-3).all()
+
+
+def test_what_is_granted_is_the_old_rate_until_the_update():
+    """Floors of tenants are about rates in force: 3.5 of 10 s are those of the old rate."""
+    scenario, _ = one_demand(Enforcement(update_latency_s=3.5))
+    simulator = Simulator(scenario, compiled=False)
+    old, new = (np.full((1, 1, 1), gbps, np.float32) for gbps in (1.0, 3.0))
+    room = np.array([[50.0], [4.0]], np.float32)
+    stretches = simulator.stretches(replace(simulator.start(1), rates_gbps=old), new, room, None)
+    found = [(seconds, gbps.item()) for seconds, gbps in granted_gbps(simulator.physics, stretches)]
+
+    assert [(3.0, 1.0), (1.0, 2.0), (6.0, 3.0)] == found
+
+
+def test_least_rates_are_fitted_without_knowing_what_fails_later():
+    """Rates and least rates fit the link, which fails at second 13: nothing is cut before."""
+    scenario, worlds = case(
+        Enforcement(least_gbps=0.02), batch=1, events=[outage([8, 9], 13.0, 35.0)]
+    )
+    simulator, episodes = Simulator(scenario, compiled=False), Episodes(worlds)
+    at, rates = np.array([1]), rates_of(scenario, 1, 0, 0.1)
+    change = episodes.change(at)
+    stretches = simulator.stretches(simulator.start(1), rates, episodes.capacity_gbps(at), change)
+
+    assert [(0, 3), (3, 10)] == [(each.first, each.last) for each in stretches]
+    assert not stretches[1].capacity_gbps[8:10].any()
+    for each in stretches:
+        np.testing.assert_allclose(each.rates_gbps, np.maximum(rates, 0.02), rtol=1e-5)
 
 
 @settings(max_examples=15, deadline=None)

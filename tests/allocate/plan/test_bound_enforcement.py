@@ -100,6 +100,79 @@ def test_what_a_bucket_holds_is_in_the_bound_to_the_cent(plane, gbit):
         assert earned > bound_usd_per_h(plain, world, prices)
 
 
+def two_halves(plane):
+    """A link of 1 Gbit/s with two meters, in one interval idle one after the other.
+
+    Work lives for a second, and is worth the same.
+    """
+    scenario = star(2, 1, tunnels=1, policed_core=True, intervals=8)
+    scenario.network.links.capacity_gbps[:] = [50.0, 50.0, 1.0]
+    scenario = replace(scenario, enforcement=plane)
+    law = scenario.network.law
+    law.expiry_usd_per_gbit[:] = law.late_usd_per_gbit_s[:] = 0.0
+    law.value_usd_per_gbit[0] = law.value_usd_per_gbit[1]
+    world = random_world(scenario, 0)
+    world.arrivals_gbit[:] = 0.0
+    world.arrivals_gbit[6, :5, 0] = world.arrivals_gbit[6, 5:, 1] = 40.0
+    meters = scenario.network.pools().hops[:, 1]
+    prices = np.zeros((4, 80))
+    prices[meters[0], 60:65] = prices[meters[1], 65:70] = law.value_usd_per_gbit[0, 0]
+    return scenario, world, prices
+
+
+class OneThenOther(Full):
+    """The whole link to the first demand, from the seventh interval on to the second."""
+
+    def reset(self, batch):
+        """Begin to count."""
+        self.decisions = 0
+
+    def decide(self, readings):
+        """Two demands, one tunnel each."""
+        self.decisions += 1
+        rates = np.zeros((2, 1, readings.offered_gbps.shape[1]), np.float32)
+        rates[int(self.decisions > 6)] = 1 - 1e-6
+        return rates
+
+
+class Halves(Full):
+    """Half of the link to each."""
+
+    def decide(self, readings):
+        """Two demands, one tunnel each."""
+        return np.full((2, 1, readings.offered_gbps.shape[1]), 0.5 - 1e-6, np.float32)
+
+
+def test_an_update_within_an_interval_is_in_the_bound_to_the_cent():
+    """A meter is served until the update, another one after it: no one decision does both."""
+    scenario, world, prices = two_halves(Enforcement(update_latency_s=5.0))
+    bound = bound_usd_per_h(scenario, world, prices)
+    earned = money(scenario, OneThenOther(), [world])[0]
+    value = 5.0 * scenario.network.law.value_usd_per_gbit[:, 0].sum()
+
+    assert earned == pytest.approx(value / scenario.timing.counted_h, rel=1e-3)
+    assert earned <= bound
+    assert bound == pytest.approx(earned, rel=2e-2)
+    plain = replace(scenario, enforcement=Enforcement())
+    assert earned > bound_usd_per_h(plain, world, prices)
+
+
+def test_each_tunnel_of_a_link_has_a_least_bucket_in_the_bound():
+    """Two meters hold 2 Gbit each, and send them in the same second."""
+    scenario, world, prices = two_halves(Enforcement(burst_gbit=2.0))
+    world.arrivals_gbit[6] = 0.0
+    world.arrivals_gbit[6, 5] = 40.0
+    value = scenario.network.law.value_usd_per_gbit[0, 0]
+    prices[:] = 0.0
+    prices[scenario.network.pools().hops[:, 1], 65] = value
+    bound = bound_usd_per_h(scenario, world, prices)
+    earned = money(scenario, Halves(), [world])[0]
+
+    assert earned == pytest.approx((1.0 + 2 * 2.0) * value / scenario.timing.counted_h, rel=1e-3)
+    assert earned <= bound
+    assert bound == pytest.approx(earned, rel=2e-2)
+
+
 def test_headers_are_known_to_plan_and_bound():
     scenario = load_scenario("tiny-edge", {"time.intervals": 40, "header_share": 0.1})
     world = draw_world(scenario, "train", 3)
