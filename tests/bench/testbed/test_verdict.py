@@ -1,20 +1,25 @@
 """What packets and the simulator agree on, from runs that are made up."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from bwalloc.allocate import make_rule
 from bwalloc.bench.testbed.books import Books
 from bwalloc.bench.testbed.document import document, spread
+from bwalloc.bench.testbed.folding import fold
 from bwalloc.bench.testbed.page import render_page
-from bwalloc.bench.testbed.testbed import Measured, Simulated, Trial, Wanted
+from bwalloc.bench.testbed.testbed import Measured, Simulated, Trial, Wanted, simulate_late
 from bwalloc.bench.testbed.verdict import pairs, served_gaps, verdict
 from bwalloc.bench.testbed.wiring import Scale
 from bwalloc.cli.testbed import cells
 from bwalloc.money import TERMS
+from bwalloc.observe import measured
 from bwalloc.scenario import draw_world, load_scenario
 from bwalloc.scenario.enforcement import Enforcement
+from bwalloc.sim.play import play
 
 SCENARIO = load_scenario("tiny-edge", overrides={"time.intervals": 96})
 COUNT = SCENARIO.network.n_demands
@@ -62,6 +67,21 @@ SOUND = made_up(
     {"a": ([10.0, 10.2, 9.8], 0.80), "b": ([20.0, 20.2, 19.8], 0.85), "c": ([31, 30, 29], 0.9)},
     {"a": (11.0, 0.79), "b": (19.0, 0.86), "c": (28.0, 0.92)},
 )
+
+
+def test_the_simulator_is_as_late_as_the_runs_were():
+    """30 + 1 + 40 ms of each interval, ten times that in the environment; the rest is kept."""
+    made = made_up({"static": ([10.0], 0.8)}, {"static": (10.0, 0.8)})
+    made.home = fold(SCENARIO.network)
+    record = measured([draw_world(SCENARIO, "train", 0)], SCENARIO.timing.interval_s)
+    rule = make_rule("static", SCENARIO.network, record, SCENARIO.tuned)
+    found = simulate_late(made, "static", rule)
+    plain = play(replace(SCENARIO, enforcement=found.enforcement), rule, [made.world])
+
+    assert 0.71 == pytest.approx(found.enforcement.update_latency_s)
+    assert min(found.enforcement.least_gbps, found.enforcement.burst_s) > 0
+    assert plain.net_usd[0] == found.late.net_usd[0]
+    assert found.plain is made.simulated["static"].plain
 
 
 def test_a_pair_is_told_apart_by_the_error_of_its_difference():
