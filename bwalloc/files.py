@@ -1,10 +1,15 @@
-"""Files that are written whole or not at all, and settings that are read with suspicion."""
+"""Files: written whole or not at all, locked, and settings that are read with suspicion."""
 
 from __future__ import annotations
 
 import os
 import tomllib
 from typing import TYPE_CHECKING, Any
+
+try:
+    import fcntl
+except ImportError:  # Windows has none: there, nobody is kept out
+    fcntl = None
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +34,27 @@ def write_atomically(path: Path, data: bytes) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def take_lock(opened: int, *, waits: bool = False) -> bool:
+    """Keep others out of an open file until it is closed; False where one of them holds it.
+
+    The lock is that of `flock`: it ends with the process that holds it, and NFS passes it on
+    between machines. A file system that has no locks keeps nobody out.
+
+    Args:
+        opened: a descriptor.
+        waits: until nobody else holds it.
+    """
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # no locks on this file system
+    return True
 
 
 def read_toml(path: Path, most_bytes: int, what: str, error: type[BwallocError]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ pytest.importorskip("fcntl", reason="locks are those of POSIX")
 
 from tiny_recipes import TEXT, UPDATE, tiny
 
+from bwalloc import files
 from bwalloc.errors import BwallocError
-from bwalloc.learn import run_lock
 from bwalloc.learn.run import PROGRESS, STATE, RunFolder
 from bwalloc.learn.run_lock import LOCK, alone_in
 from bwalloc.learn.sweep_member import Work, run_member, standing
@@ -87,6 +87,6 @@ def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(run_lock.fcntl, "flock", refuse)
+    monkeypatch.setattr(files.fcntl, "flock", refuse)
     with alone_in(tmp_path, waits=False), alone_in(tmp_path, waits=True):
         pass

@@ -16,11 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bwalloc.errors import ServiceError
-
-try:
-    import fcntl
-except ImportError:  # Windows has none: there, no other writer is kept out
-    fcntl = None
+from bwalloc.files import take_lock
 
 MOST_BYTES = 16 * 2**20
 """Size from which on a file is put aside and a new one begun."""
@@ -147,17 +143,12 @@ def read_audit(path: Path | str) -> list[dict[str, Any]]:
 def _locked(descriptor: int, path: Path) -> bool:
     """Keep other writers out until the file is closed; False where one is there already.
 
-    It ends with the process that holds it. Pipes and devices may have several writers, and file
-    systems without locks keep nobody out.
+    Pipes and devices may have several writers.
     """
-    if fcntl is None or not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not take_lock(descriptor):
         return False
-    except OSError:
-        return True
     return os.path.samestat(os.fstat(descriptor), path.stat())  # else another one put it aside
 
 

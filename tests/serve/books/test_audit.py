@@ -20,10 +20,10 @@ from sidecars import Sidecar
 from supervising import HandClock, Loop, agent, as_before, behave, bound, selling, words
 from wide import START, wide
 
+from bwalloc import files
 from bwalloc.allocate.limits import Limits
 from bwalloc.control import Order
 from bwalloc.errors import ServiceError, UnknownNameError
-from bwalloc.serve.books import audit
 from bwalloc.serve.books.audit import AuditLog, read_audit
 from bwalloc.serve.policy.runtime import Proposal
 
@@ -326,14 +326,14 @@ def test_a_file_put_aside_is_locked_no_longer_and_the_new_one_is(tmp_path):
 
 def test_a_file_that_is_put_aside_as_it_is_opened_is_not_written(tmp_path, monkeypatch):
     """Its writer lets go of it between the opening and the lock of another one."""
-    path, lock = tmp_path / "a", audit.fcntl.flock
+    path, lock = tmp_path / "a", files.fcntl.flock
 
     def put_aside(*given):
         path.replace(tmp_path / "a.1")
         path.touch()
         lock(*given)
 
-    monkeypatch.setattr(audit.fcntl, "flock", put_aside)
+    monkeypatch.setattr(files.fcntl, "flock", put_aside)
     with pytest.raises(ServiceError, match="one writer"):
         AuditLog(path)
 
@@ -349,7 +349,6 @@ def test_devices_and_pipes_may_have_several_writers():
 WRITER = """
 import sys
 from bwalloc.errors import ServiceError
-from bwalloc.serve.books import audit
 from bwalloc.serve.books.audit import AuditLog
 try:
     log = AuditLog(sys.argv[1])
