@@ -59,7 +59,7 @@ def build_enforcement(
 
     Raises:
         ScenarioError: Rates would come into force after their interval, or the least rates of the
-            tunnels of a link do not fit it.
+            tunnels of a link do not fit it, at the smallest tier where it is sold.
     """
     section, interval_s = env.enforcement, env.time.interval_s
     if section.update_latency_s > interval_s:
@@ -76,16 +76,25 @@ def build_enforcement(
 def _check_room(least_gbps: float, network: Network, where: str) -> None:
     hops = network.flat_hops
     crossing = np.bincount(hops[hops < network.n_links], minlength=network.n_links)
-    capacity = network.links.capacity_gbps
+    capacity = _smallest_gbps(network)
     short = np.flatnonzero(crossing * least_gbps > capacity)
     if short.size:
         link = int(short[np.argmin(capacity[short] / crossing[short])])
         msg = (
             f"{where}, enforcement.least_gbps: got {least_gbps:g}, expected at most "
             f"{capacity[link] / crossing[link]:.3g}, since {crossing[link]} tunnels cross link "
-            f"'{network.links.name[link]}' of {capacity[link]:g} Gbit/s."
+            f"'{network.links.name[link]}', which may have {capacity[link]:g} Gbit/s."
         )
         raise ScenarioError(msg)
+
+
+def _smallest_gbps(network: Network) -> np.ndarray:
+    """Capacity of each link while it is up, with the smallest tier where its span is sold."""
+    capacity = np.array(network.links.capacity_gbps, np.float64)
+    if network.offers is not None:
+        for span, tier in zip(network.offers.span, network.offers.tier_gbps[:, 0], strict=True):
+            capacity[network.links.span == span] = tier
+    return capacity
 
 
 def header_factor(env: EnvFile, rows: Sequence[DemandRow]) -> Float[np.ndarray, " demands"]:

@@ -39,6 +39,13 @@ def test_a_drawn_network_has_it_too():
     assert 0.01 == template.scenario("train", 3).enforcement.burst_s
 
 
+def test_least_rates_fit_the_smallest_tier_of_what_is_sold():
+    """Tiers begin at 1 Gbit/s: whoever orders that has room for every tunnel."""
+    load_scenario("enterprise-naas", {"least_gbps": 0.001})
+    with pytest.raises(ScenarioError, match="which may have 1 Gbit/s"):
+        load_scenario("enterprise-naas", {"least_gbps": 0.5})
+
+
 @pytest.mark.parametrize(
     ("key", "value", "text"),
     [
