@@ -135,6 +135,7 @@ def cells(row: dict[str, Any]) -> list[str]:
     packets, simulated = row["packets"], row["simulator_with_plane"]
     delays = [each["p99_queue_delay_s"]["mean"] for each in packets["classes"].values()]
     delay = max((each for each in delays if math.isfinite(each)), default=float("nan"))
+    spread = packets["net_usd_per_h"]["sd"]
     return [
         f"{packets['served_share']['mean']:.3f}",
         f"{simulated['served_share']:.3f}",
@@ -143,7 +144,7 @@ def cells(row: dict[str, Any]) -> list[str]:
         f"{delay:.2f} s",
         f"{100 * packets['lost_share']['mean']:.2f} %",
         f"{packets['net_usd_per_h']['mean']:.1f}",
-        f"{packets['net_usd_per_h']['sd']:.1f}",
+        f"{spread:.1f}" if math.isfinite(spread) else "-",
         f"{simulated['net_usd_per_h']:.1f}",
         f"{row['simulator']['net_usd_per_h']:.1f}",
         f"{packets['loop_whole_ms']['p50']:.0f}",
@@ -157,9 +158,10 @@ def verdict_lines(found: dict[str, Any]) -> list[str]:
     for name, each in found["verdict"].items():
         value: Any = each["found"]
         if isinstance(value, list):
-            said = "not so: " + ", ".join(map(str, value)) if value else "no other order"
+            said = "no other order" if each["holds"] else "no pair told apart"
+            said = "not so: " + ", ".join(map(str, value)) if value else said
         else:
-            said = f"{value:.3f}" if isinstance(value, float) else str(value)
+            said = f"{value:.4f}" if isinstance(value, float) else str(value)
         answer = "holds" if each["holds"] else "MISSED"
         lines.append(f"{name}: {answer} ({each['target']}; found {said})")
     return lines

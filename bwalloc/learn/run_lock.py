@@ -29,10 +29,14 @@ def alone_in(folder: Path, *, waits: bool) -> Generator[None]:
         waits: for a process that trains there, until it ends, instead of refusing.
 
     Raises:
-        BwallocError: another process trains there.
+        BwallocError: another process trains there, or nothing can be written there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    opened = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        msg = f"'{folder}': a run cannot be kept here ({error.strerror}); name another --out."
+        raise BwallocError(msg) from None
     try:
         if not take_lock(opened, waits=waits):
             raise _taken(opened, folder)

@@ -41,5 +41,5 @@ def test_each_target_is_a_line_and_a_miss_stands_out():
     assert [
         "pairs: MISSED (at least 3; found 2)",
         "ranking: MISSED (same order; found not so: a / b)",
-        "served: holds (within 0.03; found 0.012)",
+        "served: holds (within 0.03; found 0.0123)",
     ] == command.verdict_lines({"verdict": verdict})

@@ -90,3 +90,12 @@ def test_a_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
     monkeypatch.setattr(files.fcntl, "flock", refuse)
     with alone_in(tmp_path, waits=False), alone_in(tmp_path, waits=True):
         pass
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(BwallocError, match="a run cannot be kept here"),
+        alone_in(tmp_path / "file" / "run", waits=False),
+    ):
+        pass
