@@ -81,6 +81,10 @@ def show_one(name: str, *, envs: Path | None = None, markdown: bool = False) -> 
         console.print(_offers(scenario.network, scenario.network.offers))
     console.print(_demands(scenario, diversity))
     console.print(_survival(scenario, diversity))
+    enforced = template.env.enforcement.settings
+    if enforced:
+        said = ", ".join(f"{key} = {value}" for key, value in enforced.items())
+        console.print(f"Rates come into force with {said} (section enforcement of its file).")
 
 
 def _summary(template: Template) -> list[str]:

@@ -5,7 +5,7 @@ Which way a link enforces is said with its span (`enforcement = "policed"`); thi
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -36,3 +36,8 @@ class EnforcementSection(Section):
     burst_gbit: NonNegative = 0.0
     update_latency_s: NonNegative = 0.0
     least_gbps: NonNegative = 0.0
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What has an effect, by key."""
+        return self.model_dump(exclude_defaults=True, exclude={"source"})

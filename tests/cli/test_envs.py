@@ -95,3 +95,13 @@ def test_offers_are_shown_with_their_menus_and_the_first_tier(capsys):
     (row,) = [line for line in text.splitlines() if line.strip().startswith("branch-1--dc ")]
     assert "1 at " in row
     assert "[2 at " in row
+
+
+def test_what_a_plane_makes_of_rates_is_shown_where_it_makes_something(capsys, tmp_path):
+    text = find("tiny-edge").read_text()
+    (tmp_path / "mine.toml").write_text(f"{text}\n[enforcement]\nupdate_latency_s = 2.0\n")
+    for options in ([], ["--markdown"]):
+        assert 0 == main(["envs", "show", "mine", "--envs", str(tmp_path), *options])
+        assert "update_latency_s = 2.0" in capsys.readouterr().out
+        assert 0 == main(["envs", "show", "tiny-edge", *options])
+        assert "come into force" not in capsys.readouterr().out

@@ -39,6 +39,10 @@ def episode(subject: Subject) -> str:
         "nothing offered yet",
         "random": "all arrivals are drawn at `reset`: no action changes them",
     }
+    enforced = subject.file.enforcement.settings
+    if enforced:
+        said = ", ".join(code(f"{key} = {value}") for key, value in enforced.items())
+        rows["enforcement"] = f"rates come into force with {said}"
     return table(["", ""], rows.items())
 
 

@@ -40,6 +40,11 @@ def is_path(agent: str) -> bool:
     return "/" in agent or "\\" in agent or agent.endswith(SUFFIX)
 
 
+def holds_bundle(path: Path) -> bool:
+    """Whether a path looks like a bundle: a folder with a manifest, or a `.bwalloc` file."""
+    return (path / MANIFEST).is_file() or (path.suffix == SUFFIX and path.is_file())
+
+
 def find_agent(agent: str | Path) -> Path:
     """The folder or file of an agent given by name or path.
 
@@ -52,7 +57,7 @@ def find_agent(agent: str | Path) -> Path:
     text, known = str(agent), list_agents()
     if isinstance(agent, Path) or is_path(text):
         path = Path(text)
-        if (path / MANIFEST).is_file() or (path.suffix == SUFFIX and path.is_file()):
+        if holds_bundle(path):
             return path
         msg = (
             f"{text}: is no folder with a {MANIFEST} and no {SUFFIX} file; "

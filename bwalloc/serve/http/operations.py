@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from bwalloc.errors import BundleError, nearest
+from bwalloc.serve.bundles.agents import holds_bundle
 from bwalloc.serve.bundles.bundle import Bundle, load_bundle
 from bwalloc.serve.http.bodies import ONLY_JSON
 from bwalloc.serve.http.openapi import BODY, refusals
@@ -173,7 +174,8 @@ class Operations:
         folder = self.settings.bundles
         if folder is None or not folder.is_dir():
             return []
-        return sorted(path.name for path in folder.iterdir() if _is_inside(path, folder))
+        inside = (path for path in folder.iterdir() if _is_inside(path, folder))
+        return sorted(path.name for path in inside if holds_bundle(path))
 
     def _load(self, name: str) -> Bundle:
         folder = self.settings.bundles

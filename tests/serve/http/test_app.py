@@ -423,6 +423,8 @@ def shelf(tmp_path_factory):
     shutil.copytree(inside / "good", inside / "bad")
     (inside / "bad" / "weights.safetensors").write_bytes(b"changed")
     (inside / "link").symlink_to(outside)
+    (inside / "serve.log").write_text("no bundle")
+    (inside / "run").mkdir()
     (inside / ".hidden").symlink_to(outside)
     return inside
 
