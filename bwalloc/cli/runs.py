@@ -1,4 +1,4 @@
-"""What `bwalloc sweep` and `bwalloc search` share: which runs, and where they take place."""
+"""Which runs, and where they take place: what `sweep` and `search` share, some with `train`."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ class Runs:
         Raises:
             BwallocError: an option is wrong, or a package is missing.
         """
-        if self.minutes is not None and not 0 < self.minutes < math.inf:
-            msg = f"--minutes {self.minutes:g}: expected a finite number above 0."
-            raise BwallocError(msg)
+        check_minutes(self.minutes)
         if self.jobs < 0:
             msg = f"--jobs {self.jobs}: expected a number of runs, or 0 for one per core."
             raise BwallocError(msg)
@@ -93,18 +91,26 @@ class Runs:
         Raises:
             RecipeError: it is broken; names file, key and remedy.
         """
-        from bwalloc.learn.recipe import read_recipe, recipe_from
+        from bwalloc.learn.recipe import recipe_with
 
         place = str(Path(env).resolve()) if env.endswith(".toml") else env
-        known = read_recipe(self.recipe).model_dump(by_alias=True) if self.recipe else {}
-        said = {"env": place, "algorithm": self.algo, "steps": self.steps}
-        options = {key: value for key, value in said.items() if value is not None}
-        recipe = recipe_from({**known, **options}, str(self.recipe or where))
+        recipe = recipe_with(self.recipe, where, env=place, algorithm=self.algo, steps=self.steps)
         dataset = Path(recipe.bc.dataset or "")
         if not recipe.bc.dataset or not dataset.is_dir():
             return recipe
         found = recipe.bc.model_copy(update={"dataset": str(dataset.resolve())})
         return recipe.model_copy(update={"bc": found})
+
+
+def check_minutes(minutes: float | None) -> None:
+    """Refuse what is no time that a run may take.
+
+    Raises:
+        BwallocError: it is not above 0, or endless.
+    """
+    if minutes is not None and not 0 < minutes < math.inf:
+        msg = f"--minutes {minutes:g}: expected a finite number above 0."
+        raise BwallocError(msg)
 
 
 USUAL = Runs()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from functools import cached_property
 from importlib import import_module
@@ -15,6 +14,7 @@ from rich.progress import Progress
 from bwalloc.cli.command import command_line
 from bwalloc.cli.extras import needing
 from bwalloc.cli.outputs import check_folder
+from bwalloc.cli.runs import check_minutes
 from bwalloc.errors import BwallocError, unknown_name
 from bwalloc.scenario import load_scenario
 
@@ -63,12 +63,13 @@ def run(
         import torch
 
         import_module("tensorboard")
+        from bwalloc.learn.recipe import recipe_with
         from bwalloc.learn.train import train
     check_folder(out=out)
     _check(algo, minutes, threads)
     _check_device(device, torch.cuda.device_count())
     torch.set_num_threads(threads)
-    chosen = _recipe(recipe, env, algo, steps, seed)
+    chosen = recipe_with(recipe, "bwalloc train", env=env, algorithm=algo, steps=steps, seed=seed)
     weights = None if init is None else _initial_weights(init, chosen)
     with _Screen(chosen, out) as screen:
         folder = train(
@@ -88,9 +89,7 @@ def run(
 def _check(algo: str | None, minutes: float | None, threads: int) -> None:
     if algo is not None and algo not in ALGORITHMS:
         raise unknown_name(kind="algorithm", name=algo, known=ALGORITHMS, remedy="Pick one.")
-    if minutes is not None and not 0 < minutes < math.inf:
-        msg = f"--minutes {minutes:g}: expected a finite number above 0."
-        raise BwallocError(msg)
+    check_minutes(minutes)
     if threads < 1:
         msg = f"--threads {threads}: expected at least 1."
         raise BwallocError(msg)
@@ -104,17 +103,6 @@ def _check_device(device: str, cards: int) -> None:
     if kind == "cuda" and int(number or 0) >= cards:
         msg = f"--device {device}: this torch sees {cards} CUDA devices; use another, or cpu."
         raise BwallocError(msg)
-
-
-def _recipe(
-    file: Path | None, env: str, algo: str | None, steps: int | None, seed: int | None
-) -> Recipe:
-    from bwalloc.learn.recipe import read_recipe, recipe_from
-
-    said: dict[str, Any] = {"env": env, "algorithm": algo, "steps": steps, "seed": seed}
-    said = {key: value for key, value in said.items() if value is not None}
-    known = read_recipe(file).model_dump(by_alias=True) if file else {}
-    return recipe_from({**known, **said}, str(file or "bwalloc train"))
 
 
 def _initial_weights(name: str, recipe: Recipe) -> Mapping[str, Any]:

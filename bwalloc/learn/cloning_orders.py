@@ -8,20 +8,13 @@ import numpy as np
 
 from bwalloc.allocate.orders.rules import order_every
 from bwalloc.allocate.policy.gated import GatedOrders, Outlook
-from bwalloc.observe import Readings, SpanOutlook, even_day
-from bwalloc.observe.feature import SPAN_FEATURES
-from bwalloc.observe.spans import HOUR_S, LEAST
+from bwalloc.observe import Readings, SpanObserver, SpanOutlook, even_day
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bwalloc.network import Network
-
-UNUSED = 9
-"""Fields of `Readings` that orders do not look at, those before the spans."""
-LOADS = next((each.low, each.high) for each in SPAN_FEATURES if each.name == "load")
-DIGITS = 2
-"""Of seconds that were stored as hours in float32."""
+    from bwalloc.observe.spans import SeenSpans
 
 
 class About(NamedTuple):
@@ -68,9 +61,7 @@ class RecordedOrders:
     def __init__(self, network: Network, tuned: Mapping[str, Mapping[str, float]]) -> None:
         """Take the constants of `two-bar` and of the action."""
         self.gated = GatedOrders(network, tuned, even_day(network.demands.name))
-        self.every = order_every(network)
-        offers = self.gated.load.offers
-        self.largest = np.asarray(offers.largest_gbps, np.float64)[:, None]
+        self.observer, self.every = SpanObserver(network), order_every(network)
 
     def __call__(self, features: np.ndarray, action: np.ndarray) -> About:
         """What a whole episode teaches.
@@ -81,28 +72,26 @@ class RecordedOrders:
             features: of spans, (features, offered, intervals).
             action: about spans, in [-1, 1], (offered, 2, intervals).
         """
-        seen = {each.name: row for each, row in zip(SPAN_FEATURES, features, strict=True)}
+        seen = self.observer.undone(features)
         outlook = self._outlook(seen)
         about = about_orders(self.gated, outlook, self.gated.orders(outlook, action))
-        low, high = LOADS
-        is_known = ((seen["load"] > low) & (seen["load"] < high))[:, None]
+        is_known = seen.is_load_known[:, None]
         return About(
             np.where(is_known, about.lowest, action),
             np.where(is_known, about.highest, action),
             about.decides,
         )
 
-    def _outlook(self, seen: Mapping[str, np.ndarray]) -> Outlook:
-        """The inverse of `SpanObserver`, of what orders follow from."""
-        tier = seen["tier"].astype(np.float64) * self.largest
-        soft = LEAST * self.largest
-        load = np.exp2(seen["load"].astype(np.float64)) * (tier + soft) - soft
-        intervals = tier.shape[1]
-        readings = Readings(
-            *[np.zeros((0, intervals), np.float32)] * UNUSED,
-            tier_gbps=tier,
-            pending_gbps=np.where(seen["pending"] > 0, tier, np.nan),
-            paid_left_s=np.round(seen["paid"].astype(np.float64) * HOUR_S, DIGITS),
-        )
-        spans = SpanOutlook(np.maximum(load, 0.0), np.zeros_like(load), np.zeros_like(load))
-        return Outlook(readings, spans, np.arange(intervals) % self.every == 0)
+    def _outlook(self, seen: SeenSpans) -> Outlook:
+        """What orders follow from; they look at no other readings."""
+        intervals = seen.tier_gbps.shape[1]
+        unused = {name: np.zeros((0, intervals), np.float32) for name in Readings.__slots__}
+        looked_at = {
+            "tier_gbps": seen.tier_gbps,
+            "pending_gbps": np.where(seen.is_pending, seen.tier_gbps, np.nan),
+            "paid_left_s": seen.paid_left_s,
+        }
+        nothing = np.zeros_like(seen.load_gbps)
+        spans = SpanOutlook(seen.load_gbps, nothing, nothing)
+        is_time = np.arange(intervals) % self.every == 0
+        return Outlook(Readings(**{**unused, **looked_at}), spans, is_time)

@@ -257,6 +257,22 @@ def read_recipe(path: Path) -> Recipe:
     return recipe_from(table, str(path))
 
 
+def recipe_with(file: Path | None, where: str, **said: Any) -> Recipe:
+    """The recipe of a file, or the plain one, with what was said besides; None says nothing.
+
+    Args:
+        file: None for the plain one.
+        where: what to name in a message where there is no file.
+        said: values by key.
+
+    Raises:
+        RecipeError: it is broken; names file, key and remedy.
+    """
+    known = read_recipe(file).model_dump(by_alias=True) if file else {}
+    told = {key: value for key, value in said.items() if value is not None}
+    return recipe_from({**known, **told}, str(file or where))
+
+
 def recipe_toml(recipe: Recipe) -> str:
     """The recipe as a file: the sections that its algorithm reads."""
     lines: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,8 @@ LEAST = 1e-3
 """Share of the largest tier that is added to a tier and to a load before taking their ratio."""
 CHEAP = 2.0**-7
 """Price over value below which nothing is told apart."""
+DIGITS = 2
+"""Of seconds that were stored as hours in float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,23 @@ class SpanOutlook:
     load_gbps: np.ndarray
     value_usd_per_gbit: np.ndarray
     age_s: np.ndarray
+
+
+class SeenSpans(NamedTuple):
+    """What features of spans still say of readings, (offered, B) each.
+
+    Attributes:
+        tier_gbps, paid_left_s: as in `Readings`.
+        is_pending: whether an order is on its way.
+        load_gbps: as in `SpanOutlook`, at the bound of its feature where that was left.
+        is_load_known: where it was not.
+    """
+
+    tier_gbps: np.ndarray
+    paid_left_s: np.ndarray
+    is_pending: np.ndarray
+    load_gbps: np.ndarray
+    is_load_known: np.ndarray
 
 
 class SpanObserver:
@@ -83,6 +102,20 @@ class SpanObserver:
         ]
         low, high = self.bounds
         return np.clip(np.stack(columns).astype(np.float32), low, high)
+
+    def undone(self, features: np.ndarray) -> SeenSpans:
+        """What was seen, of a network that sells capacity; `features` as the call gives them."""
+        rows = {each.name: row for each, row in zip(SPAN_FEATURES, features, strict=True)}
+        low, high = next((each.low, each.high) for each in SPAN_FEATURES if each.name == "load")
+        tier, soft = rows["tier"].astype(np.float64) * self.largest, LEAST * self.largest
+        load = np.exp2(rows["load"].astype(np.float64)) * (tier + soft) - soft
+        return SeenSpans(
+            tier_gbps=tier,
+            paid_left_s=np.round(rows["paid"].astype(np.float64) * HOUR_S, DIGITS),
+            is_pending=rows["pending"] > 0,
+            load_gbps=np.maximum(load, 0.0),
+            is_load_known=(rows["load"] > low) & (rows["load"] < high),
+        )
 
 
 def _steps_usd(tier_gbps: np.ndarray, usd_per_h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

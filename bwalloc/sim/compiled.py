@@ -14,12 +14,11 @@ from numba import njit
 
 from bwalloc.allocate.sharing import SOFT as _SOFT
 from bwalloc.allocate.sharing import TINY as _TINY
-from bwalloc.sim.compiled_columns import FAST, measured, put, taken
+from bwalloc.sim.compiled_columns import FAST, inlined, measured, put, taken
 from bwalloc.sim.compiled_rates import allot, cut, save, size_buckets
 from bwalloc.sim.dynamics import BORROW_ROUNDS
 from bwalloc.sim.dynamics import IDLE_GBIT as _IDLE_GBIT
 
-inlined = njit(nogil=True, fastmath=FAST, error_model="numpy", forceinline=True)
 kernel = njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
 TINY, SOFT = np.float32(_TINY), np.float32(_SOFT)
 IDLE_GBIT = np.float32(_IDLE_GBIT)

@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from bwalloc.allocate.sharing import TINY as _TINY
-from bwalloc.sim.compiled_columns import FAST
+from bwalloc.sim.compiled_columns import inlined
 
-inlined = njit(nogil=True, fastmath=FAST, error_model="numpy", forceinline=True)
 TINY = np.float32(_TINY)
 ZERO, ONE = np.float32(0), np.float32(1)
 

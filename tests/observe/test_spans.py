@@ -43,6 +43,25 @@ def test_features_of_a_port_worked_out_by_hand(tmp_path):
     assert (1, 0, 0, 6) == (other["tier"], other["pending"], other["coming"], other["up"])
 
 
+def test_what_was_seen_is_read_back_from_its_features(tmp_path):
+    observer = SpanObserver(ports(tmp_path).network)
+    seen = readings(
+        np.zeros((4, 3)),
+        tier_gbps=np.array([[2.0, 1.0, 10.0], [10.0, 5.0, 2.0]], np.float32),
+        pending_gbps=np.array([[5.0, np.nan, np.nan], [np.nan, 10.0, np.nan]], np.float32),
+        paid_left_s=np.array([[1800.0, 60.5, 0.0], [0.0, 3599.0, 7.0]], np.float32),
+    )
+    load = np.array([[4.0, 0.3, 9.0], [5.0, 0.0, 1e6]])
+    outlook = SpanOutlook(load, np.full((2, 3), 1e-3), np.zeros((2, 3)))
+    back = observer.undone(observer(seen, outlook))
+
+    np.testing.assert_allclose(back.tier_gbps, seen.tier_gbps, rtol=1e-6)
+    np.testing.assert_array_equal(back.is_pending, ~np.isnan(seen.pending_gbps))
+    np.testing.assert_array_equal(back.paid_left_s, seen.paid_left_s)
+    assert [[True] * 3, [True, False, False]] == back.is_load_known.tolist()
+    np.testing.assert_allclose(back.load_gbps[back.is_load_known], load[back.is_load_known], 1e-5)
+
+
 def test_a_network_that_sells_nothing_has_no_rows():
     network = load_scenario("tiny-edge").network
 
