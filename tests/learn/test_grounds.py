@@ -90,6 +90,20 @@ def test_no_two_networks_play_the_same_episodes(template):
     assert not (first | starts(trainer.grounds.grounds)) & starts(other.grounds.grounds)
 
 
+def test_what_follows_an_episode_is_played_on_no_other_network(template):
+    """Episodes are staggered, so within its stay a network plays what follows some of them."""
+    trainer, played = trainer_of(template), {}
+    for _ in range(8):
+        here = trainer.grounds.here
+        trainer.update(0.0)
+        hours = played.setdefault(here.scenario.digest, (here, set()))[1]
+        hours |= starts([here])
+
+    counts = [len(hours) for _, hours in played.values()]
+    assert max(counts) > 2
+    assert sum(counts) == len(set.union(*(hours for _, hours in played.values())))
+
+
 def test_a_run_that_goes_on_builds_its_networks_once(template, monkeypatch):
     trainer, numbers = trainer_of(template, rates_first=0.5, rates_cut=10), []
     saved = trainer.tensors()
