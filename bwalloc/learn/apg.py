@@ -13,7 +13,7 @@ from bwalloc.arrays import like
 from bwalloc.errors import RecipeError
 from bwalloc.learn.checkpoint import arrays_to_modules, modules_to_arrays
 from bwalloc.learn.critic import Critic, td_lambda
-from bwalloc.learn.grounds import Cuts, Grounds
+from bwalloc.learn.grounds import Grounds, Piece, Pieces, Unseen
 from bwalloc.learn.network import PolicyNetwork
 
 if TYPE_CHECKING:
@@ -26,14 +26,21 @@ if TYPE_CHECKING:
 
 CRITIC_RATE = 1e-3
 """Learning rate of the critic."""
-NEXT = "episodes/next"
-"""In a checkpoint, the number of the next episode, or of the next ground."""
+RATES, ORDERS = "rates", "orders"
+EVEN_OVER = 0.95
+"""How much of the running mean square of a gradient's norm stays at an update of its kind."""
+SMALLEST = 1e-6
+"""A gradient is taken for no smaller than that when it is brought to the size of its kind."""
+SIZES = "sizes/"
+"""In a checkpoint, running mean squares of the norms of gradients, by their kind."""
+UNSEEN = ("episodes/next", "networks/next")
+"""In a checkpoint, numbers of what was not played yet."""
 
 
 class Stage(NamedTuple):
-    """Where a run is: which visits it makes, share of this part done, what is learned."""
+    """Where a run is: what updates unroll, share of this part done, what is learned."""
 
-    cuts: Cuts
+    pieces: Pieces
     progress: float
     orders: bool
 
@@ -79,8 +86,10 @@ class ApgTrainer:
         taught = self.critic.parameters() if self.critic else [torch.zeros(0)]
         self.critic_optimiser = torch.optim.Adam(taught, CRITIC_RATE)
         self.device, self.steps, self.skipped = device, 0, 0
+        self.squares: dict[str, float] = {}
         self.draw, self.also = draw, also
-        self.cuts, self.next_seed = self._stage(0.0).cuts, first_seed(recipe.seed)
+        self.pieces = self._stage(0.0).pieces
+        self.unseen = Unseen(first_seed(recipe.seed), first_seed(recipe.seed))
         self._grounds: Grounds | None = None
 
     @property
@@ -88,9 +97,8 @@ class ApgTrainer:
         """Where the coming update is played; built when it is asked for."""
         if self._grounds is None:
             self._grounds = Grounds(
-                self.scenario, self.recipe, self.cuts, seed=self.next_seed,
-                first=first_seed(self.recipe.seed), device=self.device, draw=self.draw,
-                also=self.also,
+                self.scenario, self.recipe, self.pieces, unseen=self.unseen,
+                device=self.device, draw=self.draw, also=self.also,
             )  # fmt: skip
         return self._grounds
 
@@ -102,7 +110,7 @@ class ApgTrainer:
     @property
     def steps_per_update(self) -> int:
         """Intervals of single episodes that the coming update plays."""
-        return self.recipe.apg.batch * self.grounds.here.cut
+        return self.grounds.here.batch * self.grounds.here.cut
 
     def update(self, progress: float) -> float:
         """One unroll and one step of the optimiser.
@@ -114,18 +122,19 @@ class ApgTrainer:
             Money of a mean interval of the recipe's environment, USD.
         """
         apg, stage = self.recipe.apg, self._stage(progress)
-        if stage.cuts != self.cuts:
-            self._leave(self._next(), stage.cuts)
+        if stage.pieces != self.pieces:
+            self._leave(stage.pieces)
         self._set_rate(apg.final_share + (1 - apg.final_share) * cosine(stage.progress))
         money, seen = self._play(orders=stage.orders)
         objective = torch.stack(money).mean() + self._at_the_cut() / len(money)
         if self.critic:
             objective = objective + self._expected(self.critic) / len(money)
         self.optimiser.zero_grad()
-        loss = -objective / self.grounds.here.scenario.reward_scale_usd
+        here = self.grounds.here
+        loss = -objective / here.scenario.reward_scale_usd
         loss.backward(inputs=list(self.network.parameters()))
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), apg.clip_norm)
-        if torch.isfinite(norm):
+        learned = RATES if here.rates_only or not stage.orders else ORDERS
+        if self._shrink(f"{here.scenario.slug}/{learned}"):
             self.optimiser.step()
             self.averaged.update_parameters(self.network)
         else:
@@ -133,7 +142,7 @@ class ApgTrainer:
         if self.critic:
             self._teach(self.critic, money, seen)
         self.steps += self.steps_per_update
-        intervals = self.scenario.timing.interval_s / self.grounds.here.scenario.timing.interval_s
+        intervals = self.scenario.timing.interval_s / here.scenario.timing.interval_s
         self.grounds.move_on()
         return float(torch.stack(money).mean().detach()) * intervals
 
@@ -145,7 +154,8 @@ class ApgTrainer:
     def tensors(self) -> dict[str, np.ndarray]:
         """Weights and moments of policy and critic, and which episodes are used up."""
         saved = modules_to_arrays(self._modules(), {"policy": self.optimiser})
-        saved[NEXT] = np.array(self._next())
+        saved |= {name: np.array(row) for name, row in zip(UNSEEN, self._unseen(), strict=True)}
+        saved |= {SIZES + kind: np.array(square) for kind, square in self.squares.items()}
         if self.critic:
             saved |= modules_to_arrays({"critic": self.critic}, {"critic": self.critic_optimiser})
         return saved
@@ -156,30 +166,33 @@ class ApgTrainer:
         if self.critic:
             optimisers = {"critic": self.critic_optimiser}
             arrays_to_modules(tensors, {"critic": self.critic}, optimisers)
+        sizes = {key.removeprefix(SIZES): tensors[key] for key in tensors if key.startswith(SIZES)}
+        self.squares = {kind: float(square) for kind, square in sizes.items()}
         self.steps = steps
-        self._leave(int(tensors[NEXT]), self.cuts)
+        self._grounds = None
+        self.unseen = Unseen(*(int(tensors[name]) for name in UNSEEN))
 
     def _modules(self) -> dict[str, torch.nn.Module]:
         return {"policy": self.network, "averaged": self.averaged}
 
     def _stage(self, progress: float) -> Stage:
         apg = self.recipe.apg
+        whole = Piece(apg.cut, apg.batch)
         if not self.sells:
-            return Stage(Cuts(apg.cut, apg.cut), progress, orders=False)
+            return Stage(Pieces(whole, whole), progress, orders=False)
+        short = Piece(apg.rates_cut, apg.rates_batch or apg.batch)
         if progress < apg.rates_first:
-            cuts = Cuts(apg.rates_cut, apg.rates_cut)
-            return Stage(cuts, progress / apg.rates_first, orders=False)
+            return Stage(Pieces(short, short), progress / apg.rates_first, orders=False)
         left = max(1.0 - apg.rates_first, 1e-9)
-        cuts = Cuts(apg.cut, apg.rates_cut, apg.between)
-        return Stage(cuts, (progress - apg.rates_first) / left, orders=True)
+        pieces = Pieces(whole, short, apg.between)
+        return Stage(pieces, (progress - apg.rates_first) / left, orders=True)
 
-    def _next(self) -> int:
-        """Number of the first episode, or ground, that was not played yet."""
-        return self.next_seed if self._grounds is None else self._grounds.next_seed
+    def _unseen(self) -> Unseen:
+        return self.unseen if self._grounds is None else self._grounds.unseen
 
-    def _leave(self, seed: int, cuts: Cuts) -> None:
-        """Go on with other episodes, from this number on."""
-        self.next_seed, self.cuts, self._grounds = seed, cuts, None
+    def _leave(self, pieces: Pieces) -> None:
+        """Go on with other episodes, unrolled in other pieces."""
+        self.unseen, self.pieces, self._grounds = self._unseen(), pieces, None
 
     def _play(self, *, orders: bool) -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
         money: list[torch.Tensor] = []
@@ -195,6 +208,21 @@ class ApgTrainer:
                 about = about.detach()
             money.append(unroll.step(action, about if orders else None) * is_counted)
         return money, seen
+
+    def _shrink(self, kind: str) -> bool:
+        """Bring the gradient to size, evened and clipped; False where it is not finite."""
+        apg = self.recipe.apg
+        grads = [each.grad for each in self.network.parameters() if each.grad is not None]
+        norm = torch.nn.utils.get_total_norm(grads)
+        if not torch.isfinite(norm):
+            return False
+        if apg.even:
+            before = self.squares.get(kind, float(norm) ** 2)
+            self.squares[kind] = EVEN_OVER * before + (1 - EVEN_OVER) * float(norm) ** 2
+            size = max(math.sqrt(self.squares[kind]), SMALLEST)
+            torch._foreach_div_(grads, size)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), apg.clip_norm)
+        return True
 
     def _at_the_cut(self) -> torch.Tensor:
         """What work still queued may yet be worth, USD of a mean episode."""

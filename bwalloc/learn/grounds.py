@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -16,25 +16,49 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Draw = Callable[[int], "Scenario"]
 """The scenario of drawn network number `n` of the train split."""
-EPISODES = 2
-"""Worlds per column that a ground which is left may use up: the first one, and what follows it."""
 
 
-class Cuts(NamedTuple):
-    """Intervals that a gradient reaches back: for orders, and for rates alone.
+class Piece(NamedTuple):
+    """An update unrolls `cut` intervals, which its gradient reaches back, of `batch` episodes."""
 
-    For each visit that learns orders, `between` others learn rates alone.
+    cut: int
+    batch: int
+
+
+class Pieces(NamedTuple):
+    """Of visits that learn orders, and of those that learn rates alone.
+
+    For each visit of the first kind, `between` are of the second.
     """
 
-    orders: int
-    rates: int
+    orders: Piece
+    rates: Piece
     between: int = 0
 
 
-class Visit(NamedTuple):
-    """A place in the turn: whose network, and whether rates alone are learned there."""
+class Unseen(NamedTuple):
+    """Numbers of the first episode and of the first drawn network that were not played yet."""
 
-    draw: Draw
+    episode: int
+    network: int
+
+
+class Place(NamedTuple):
+    """A network, or, with `draw`, one drawn after another; `scenario` stands for these."""
+
+    scenario: Scenario
+    draw: Draw | None = None
+
+    @property
+    def sells(self) -> bool:
+        """Whether capacity is ordered there."""
+        return self.scenario.network.offers is not None
+
+
+class Stop(NamedTuple):
+    """Of the turn: which place is visited, and whether rates alone are learned there."""
+
+    place: int
     rates_only: bool
 
 
@@ -46,15 +70,16 @@ class Ground:
         scenario: whose network and episodes.
         unroll: the episodes.
         graph: of the network.
-        cut: intervals of an update.
+        cut, batch: intervals and episodes of an update.
         rates_only: gradients do not flow to orders.
-        left: updates until another ground takes its place.
+        left: updates until another network takes its place, where networks are drawn.
     """
 
     scenario: Scenario
     unroll: Unroll
     graph: Graph
     cut: int
+    batch: int
     rates_only: bool
     left: int
 
@@ -62,88 +87,88 @@ class Ground:
 class Grounds:
     """Where the next update is played.
 
-    With one environment of one network it stays there. Otherwise a ground stays for a part of an
-    episode, and has episodes of its own: worlds of one number are alike on all networks of an
-    environment. Where nothing is sold, visits are as long as those that learn rates alone.
+    A place that is visited several times in a turn has one ground for orders and one for rates,
+    whose episodes go on from visit to visit; only a drawn network gives way to another, after a
+    part of an episode. No episode is played twice: worlds of one number are alike on all networks
+    of an environment. Where nothing is sold, visits are like those that learn rates alone.
 
     Args:
         scenario: the environment; where networks are drawn, what stands for them.
-        recipe: batch, and how many networks are visited in turn.
-        cuts: how far gradients reach back.
-        seed: number of the first episode, or of the first ground where these change.
-        first: the least `seed` of the run.
+        recipe: how many networks are visited in turn, and for how long each.
+        pieces: what an update unrolls.
+        unseen: where to begin counting.
         device: of the tensors.
         draw: draws the networks; None where `scenario` has one network.
-        also: environments that are visited beside it.
+        also: environments that are visited beside it; twice, twice as often.
     """
 
     def __init__(
         self,
         scenario: Scenario,
         recipe: Recipe,
-        cuts: Cuts,
+        pieces: Pieces,
         *,
-        seed: int,
-        first: int,
+        unseen: Unseen,
         device: str,
         draw: Draw | None,
         also: Sequence[Scenario] = (),
     ) -> None:
         """Begin on the first grounds."""
-        self.recipe, self.cuts, self.device = recipe, cuts, device
+        self.recipe, self.pieces, self.device = recipe, pieces, device
         self.sees_everything = recipe.architecture(scenario).spans
-        self.first, self.next_number, self.turn = first, seed, 0
-        self.visits: list[Visit] = []
-        if draw is None and not also and not cuts.between:
-            self.grounds = [self._on(scenario, seed, rates_only=False)]
-        else:
-            drawn = [draw] * recipe.apg.networks if draw else [_always(scenario)]
-            draws = interleaved(drawn, [_always(each) for each in also])
-            self.visits = interleaved(
-                [Visit(each, False) for each in draws],
-                [Visit(each, True) for each in draws * cuts.between],
-            )
-            self.grounds = [self._next_on(visit) for visit in self.visits]
+        self.unseen, self.turn = unseen, 0
+        own = [Place(scenario, draw)] * (recipe.apg.networks if draw else 1)
+        beside = {each.slug: Place(each) for each in also}
+        self.places = [*own, *beside.values()]
+        others = [len(own) + list(beside).index(each.slug) for each in also]
+        self.stops = turn_of(range(len(own)), others, self.places, pieces.between)
+        self.grounds = {stop: self._on(stop) for stop in dict.fromkeys(self.stops)}
 
     @property
     def here(self) -> Ground:
         """The ground of the coming update."""
-        return self.grounds[self.turn]
-
-    @property
-    def next_seed(self) -> int:
-        """Number of the first episode, or ground, that was not played yet."""
-        return self.next_number if self.visits else self.here.unroll.next_seed
+        return self.grounds[self.stops[self.turn]]
 
     def move_on(self) -> None:
         """Cut the gradients after an update, and go to the next ground."""
-        here = self.here
+        here, stop = self.here, self.stops[self.turn]
         here.unroll.detach()
         here.left -= 1
-        if self.visits and here.left == 0:
-            self.grounds[self.turn] = self._next_on(self.visits[self.turn])
-        self.turn = (self.turn + 1) % len(self.grounds)
+        if self.places[stop.place].draw and here.left == 0:
+            self.grounds[stop] = self._on(stop)
+        self.turn = (self.turn + 1) % len(self.stops)
 
-    def _next_on(self, visit: Visit) -> Ground:
-        number = self.next_number
-        self.next_number += 1
-        seed = self.first + (number - self.first) * EPISODES * self.recipe.apg.batch
-        return self._on(visit.draw(number), seed, rates_only=visit.rates_only)
-
-    def _on(self, scenario: Scenario, seed: int, *, rates_only: bool) -> Ground:
+    def _on(self, stop: Stop) -> Ground:
         apg = self.recipe.apg
-        rates_only = rates_only or scenario.network.offers is None
-        cut = self.cuts.rates if rates_only else self.cuts.orders
+        scenario, draw = self.places[stop.place]
+        if draw:
+            scenario = draw(self.unseen.network)
+            self.unseen = self.unseen._replace(network=self.unseen.network + 1)
+        cut, batch = self.pieces.rates if stop.rates_only else self.pieces.orders
         unroll = Unroll(
-            scenario, apg.batch, cut=cut, seed=seed, device=self.device,
+            scenario, batch, cut=cut, seeds=self._seeds(), device=self.device,
             smooth_gbit=apg.smooth_gbit, sees_everything=self.sees_everything,
         )  # fmt: skip
         updates = max(1, round(apg.stay * scenario.timing.intervals / cut))
-        return Ground(scenario, unroll, Graph.of(scenario.network), cut, rates_only, updates)
+        graph = Graph.of(scenario.network)
+        return Ground(scenario, unroll, graph, cut, batch, stop.rates_only, updates)
+
+    def _seeds(self) -> Iterator[int]:
+        while True:
+            seed = self.unseen.episode
+            self.unseen = self.unseen._replace(episode=seed + 1)
+            yield seed
 
 
-def _always(scenario: Scenario) -> Draw:
-    return lambda number: scenario
+def turn_of(
+    own: Sequence[int], others: Sequence[int], places: Sequence[Place], between: int
+) -> list[Stop]:
+    """The stops of a turn: all places, evenly spread, and `between` times as many for rates."""
+    row = interleaved(own, others)
+    return interleaved(
+        [Stop(place, not places[place].sells) for place in row],
+        [Stop(place, True) for place in row * between],
+    )
 
 
 def interleaved(some: Sequence[T], others: Sequence[T]) -> list[T]:

@@ -57,6 +57,8 @@ class ApgSection(Section):
 
     Attributes:
         batch: episodes unrolled together.
+        rates_batch: episodes unrolled together where rates alone are learned: gradients that reach
+            less far back need less memory, and are noisier. 0: as `batch`.
         networks: visited in turn, where every episode draws its own network.
         stay: share of an episode after which another network takes the place of a drawn one.
         cut: intervals a gradient reaches back. Where capacity is ordered at least two paid blocks:
@@ -71,13 +73,17 @@ class ApgSection(Section):
         discount, trace: of the critic's targets, per interval (gamma and lambda).
         learning_rate: of Adam; falls along a cosine to `final_share` of it, in each part of a run
             that `rates_first` divides.
-        clip_norm: largest norm of a gradient.
+        even: gradients of every environment, of orders and of rates alone, count alike: each is
+            divided by the running size of its kind, so that none drowns another (those of rates in
+            `geo-training` are 30 times as large as in `enterprise-naas`).
+        clip_norm: largest norm of a gradient; with `even` in sizes of its kind.
         average: how much of the kept weights stays at an update (exponential moving average);
             with 0 the last weights are kept.
         smooth_gbit: scale over which the steps of the law are smoothed in training; 0: exact.
     """
 
     batch: Count = 64
+    rates_batch: Annotated[int, Field(ge=0), NO_TEXT] = 0
     networks: Count = 8
     stay: Share = 0.25
     cut: Count = 5
@@ -90,6 +96,7 @@ class ApgSection(Section):
     trace: Share = 0.95
     learning_rate: Positive = 3e-3
     final_share: Share = 0.1
+    even: Flag = False
     clip_norm: Positive = 1.0
     average: Share = 0.98
     smooth_gbit: NonNegative = 0.0

@@ -18,6 +18,8 @@ from bwalloc.sim.changes import Change
 from bwalloc.sim.dynamics import Load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bwalloc.scenario import Scenario
 
 SPLIT = "train"
@@ -30,7 +32,7 @@ class Unroll:
         scenario: the environment.
         batch: number of episodes.
         cut: intervals between two calls of `detach`; episodes begin and end there.
-        seed: number of the first episode; later ones count up.
+        seeds: numbers of the episodes; one is taken ahead, to be drawn while others are played.
         device: of the tensors.
         smooth_gbit: as in `Simulator`.
         sees_everything: as the policy does; by default as policies of the environment do.
@@ -43,7 +45,7 @@ class Unroll:
         batch: int,
         *,
         cut: int,
-        seed: int,
+        seeds: Iterator[int],
         device: str = "cpu",
         smooth_gbit: float = 0.0,
         sees_everything: bool | None = None,
@@ -59,7 +61,8 @@ class Unroll:
             scenario.network, scenario.tuned, compiled=False, usual=usual_day(scenario),
             spans=scenario.sizes.sees_everything if sees_everything is None else sees_everything,
         )  # fmt: skip
-        self.worlds, self.next_seed = WorldsAhead(scenario), seed
+        self.worlds, self.seeds = WorldsAhead(scenario), seeds
+        self.next_seed = earliest = next(seeds)
         self.episodes = Episodes([self._world() for _ in range(batch)])
         chunks = scenario.timing.intervals // cut
         self.interval = (np.arange(batch) * chunks // batch) * cut
@@ -72,7 +75,7 @@ class Unroll:
         self.ports: SoftPorts | None = None
         if scenario.network.offers is not None:
             self.ports = SoftPorts(
-                scenario, self.corrected, batch, seed=seed, device=self.device,
+                scenario, self.corrected, batch, seed=earliest, device=self.device,
                 steepness=steepness, wait=wait,
             )  # fmt: skip
             self._widen(self.ports)
@@ -185,7 +188,7 @@ class Unroll:
 
     def _world(self) -> Any:
         world = self.worlds.take(SPLIT, self.next_seed)
-        self.next_seed += 1
+        self.next_seed = next(self.seeds)
         self.worlds.order(SPLIT, self.next_seed)
         return world
 

@@ -1,6 +1,7 @@
 """Environments whose links fail, and whose tenants were promised rates."""
 
 import copy
+from itertools import count
 
 import gymnasium as gym
 import numpy as np
@@ -84,7 +85,7 @@ def test_gradients_flow_while_links_fail():
     from bwalloc.scenario import load_scenario
 
     scenario = load_scenario("metro-inference", FAILS)
-    unroll = Unroll(scenario, 4, cut=8, seed=0)
+    unroll = Unroll(scenario, 4, cut=8, seeds=count(0))
     shape = scenario.network.tunnels.exists.shape
     action = torch.zeros((shape[0], 3 + shape[1], 4), requires_grad=True)
     for _ in range(3):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
@@ -10,7 +12,7 @@ import numpy as np  # noqa: E402
 
 from bwalloc.allocate.policy.learned import Learned, Policy  # noqa: E402
 from bwalloc.errors import RecipeError  # noqa: E402
-from bwalloc.learn.apg import NEXT, ApgTrainer  # noqa: E402
+from bwalloc.learn.apg import UNSEEN, ApgTrainer  # noqa: E402
 from bwalloc.learn.critic import td_lambda  # noqa: E402
 from bwalloc.learn.recipe import recipe_from  # noqa: E402
 from bwalloc.learn.unroll import Unroll  # noqa: E402
@@ -33,7 +35,7 @@ def recipe(**apg):
 def test_an_unroll_earns_what_the_simulator_says(scenario):
     trainer = ApgTrainer(scenario, recipe(batch=1))
     policy = Policy(trainer.network.architecture, trainer.weights(), scenario.tuned)
-    unroll = Unroll(scenario, 1, cut=40, seed=7)
+    unroll = Unroll(scenario, 1, cut=40, seeds=count(7))
     money = 0.0
     with torch.no_grad():
         for _ in range(40):
@@ -99,10 +101,10 @@ def test_a_checkpoint_brings_back_weights_moments_and_fresh_episodes(scenario):
     other.resume(trainer.tensors(), trainer.steps)
     assert len(other.unroll.interval) == 8
     ours, theirs = trainer.tensors(), other.tensors()
-    used, after = int(ours.pop(NEXT)), int(theirs.pop(NEXT))
+    used, after = int(ours.pop(UNSEEN[0])), int(theirs.pop(UNSEEN[0]))
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
     assert other.steps == 3 * 8 * 5
-    assert used + 8 == after
+    assert used + 8 + 1 == after  # one is drawn ahead
 
 
 def test_a_checkpoint_on_disk_trains_on_as_one_in_memory(scenario):
@@ -165,7 +167,7 @@ def test_td_lambda_is_the_return_for_lambda_1_and_one_step_for_lambda_0():
 
 def test_staggered_episodes_know_what_time_it_is(scenario):
     """Traffic, slots and the clock that a policy sees are of the same interval."""
-    unroll = Unroll(scenario, 4, cut=5, seed=7)
+    unroll = Unroll(scenario, 4, cut=5, seeds=count(7))
     hours = unroll.episodes.start_h + unroll.interval * scenario.timing.interval_s / 3600.0
     seen = unroll.corrected.readings.hour_of_week.numpy()
 

@@ -68,26 +68,30 @@ def test_a_run_that_goes_on_meets_networks_it_has_not_seen(template):
     other = trainer_of(template)
     other.resume(trainer.tensors(), trainer.steps)
 
-    used = {ground.scenario.digest for ground in trainer.grounds.grounds}
-    assert not used & {ground.scenario.digest for ground in other.grounds.grounds}
+    used = {ground.scenario.digest for ground in trainer.grounds.grounds.values()}
+    assert not used & {ground.scenario.digest for ground in other.grounds.grounds.values()}
 
 
 def starts(grounds):
     return {float(hour) for ground in grounds for hour in ground.unroll.episodes.start_h}
 
 
+def starts_of(trainer):
+    return starts(trainer.grounds.grounds.values())
+
+
 def test_no_two_networks_play_the_same_episodes(template):
     """Worlds of one number are alike on all networks: the same hours, the same surges."""
     trainer = trainer_of(template)
-    first = starts(trainer.grounds.grounds)
+    first = starts_of(trainer)
     for _ in range(4):
         trainer.update(0.0)
     other = trainer_of(template)
     other.resume(trainer.tensors(), trainer.steps)
 
     assert len(first) == 4
-    assert not first & starts(trainer.grounds.grounds)
-    assert not (first | starts(trainer.grounds.grounds)) & starts(other.grounds.grounds)
+    assert not first & starts_of(trainer)
+    assert not (first | starts_of(trainer)) & starts(other.grounds.grounds.values())
 
 
 def test_what_follows_an_episode_is_played_on_no_other_network(template):
@@ -247,7 +251,7 @@ def test_money_is_told_by_intervals_of_the_recipes_environment(template, beside,
 def test_what_sees_nothing_of_spans_elsewhere_sees_them_here(template, beside):
     """One network for all: it is asked about spans and rhythms where there are none."""
     trainer = trainer_beside(template, beside, rates_cut=5)
-    grounds = {ground.scenario.slug: ground for ground in trainer.grounds.grounds}
+    grounds = {ground.scenario.slug: ground for ground in trainer.grounds.grounds.values()}
 
     rows = {slug: ground.unroll.features()["demands"].shape[0] for slug, ground in grounds.items()}
     assert len(set(rows.values())) == 1
@@ -259,7 +263,7 @@ def test_a_run_that_goes_on_meets_new_episodes_everywhere(template, beside):
         trainer.update(0.5)
     other.resume(trainer.tensors(), trainer.steps)
 
-    assert not starts(trainer.grounds.grounds) & starts(other.grounds.grounds)
+    assert not starts_of(trainer) & starts_of(other)
 
 
 def test_a_cut_longer_than_an_episode_beside_is_refused(template, beside):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_whole_tiers_and_a_constant_delay_are_the_simulator(tmp_path, works):
     """Interval by interval: tiers, paid time, orders on their way, capacities and money."""
     scenario = ports(tmp_path, {"time.intervals": 150, **works})
     intervals = scenario.timing.intervals
-    unroll = Unroll(scenario, 1, cut=intervals, seed=SEED, steepness=None, wait=WAIT)
+    unroll = Unroll(scenario, 1, cut=intervals, seeds=count(SEED), steepness=None, wait=WAIT)
     simulator = Simulator(scenario, compiled=False)
     episodes = Episodes([certain(scenario, SEED)])
     corrected = CorrectedForecast(
@@ -79,7 +80,7 @@ def trainer_of(scenario, **apg):
 
 def test_gradients_of_money_reach_the_answers_about_spans(tmp_path):
     scenario = ports(tmp_path, {"time.intervals": 160})
-    unroll = Unroll(scenario, 3, cut=80, seed=SEED)
+    unroll = Unroll(scenario, 3, cut=80, seeds=count(SEED))
     batch = 3
     nothing = torch.zeros((4, 4, batch))
     about = torch.zeros((2, 2, batch), requires_grad=True)
@@ -129,7 +130,7 @@ def test_weights_of_a_network_that_knows_no_spans_are_refused(tmp_path):
 def test_a_larger_tier_than_the_load_earns_nothing_more(tmp_path):
     """The gradient of money by capacity ends at the load: outcomes are worked out tier by tier."""
     scenario = ports(tmp_path, {"time.intervals": 40})
-    unroll = Unroll(scenario, 1, cut=40, seed=SEED)
+    unroll = Unroll(scenario, 1, cut=40, seeds=count(SEED))
     soft = unroll.ports
     soft.held = torch.tensor([0.0, 0.0, 0.0, 1.0])[None, :, None].repeat(2, 1, 1)
     little = soft.room(np.full((4, 1), 0.1))
