@@ -28,11 +28,11 @@ CRITIC_RATE = 1e-3
 """Learning rate of the critic."""
 RATES, ORDERS = "rates", "orders"
 EVEN_OVER = 0.95
-"""How much of the running mean square of a gradient's norm stays at an update of its kind."""
+"""How much of the running size of gradients stays at an update of their kind."""
 SMALLEST = 1e-6
 """A gradient is taken for no smaller than that when it is brought to the size of its kind."""
 SIZES = "sizes/"
-"""In a checkpoint, running mean squares of the norms of gradients, by their kind."""
+"""In a checkpoint, running sizes of gradients, by their kind."""
 UNSEEN = ("episodes/next", "networks/next")
 """In a checkpoint, numbers of what was not played yet."""
 
@@ -43,6 +43,22 @@ class Stage(NamedTuple):
     pieces: Pieces
     progress: float
     orders: bool
+
+
+class Size(NamedTuple):
+    """Of the gradients of one kind: running sums of squared norms and of their weights."""
+
+    squares: float = 0.0
+    weights: float = 0.0
+
+    @property
+    def norm(self) -> float:
+        """Root of the running mean square."""
+        return math.sqrt(self.squares / self.weights)
+
+    def after(self, norm: float) -> Size:
+        """The size after one more gradient."""
+        return Size(EVEN_OVER * self.squares + norm**2, EVEN_OVER * self.weights + 1.0)
 
 
 class ApgTrainer:
@@ -86,7 +102,7 @@ class ApgTrainer:
         taught = self.critic.parameters() if self.critic else [torch.zeros(0)]
         self.critic_optimiser = torch.optim.Adam(taught, CRITIC_RATE)
         self.device, self.steps, self.skipped = device, 0, 0
-        self.squares: dict[str, float] = {}
+        self.sizes: dict[str, Size] = {}
         self.draw, self.also = draw, also
         self.pieces = self._stage(0.0).pieces
         self.unseen = Unseen(first_seed(recipe.seed), first_seed(recipe.seed))
@@ -155,7 +171,7 @@ class ApgTrainer:
         """Weights and moments of policy and critic, and which episodes are used up."""
         saved = modules_to_arrays(self._modules(), {"policy": self.optimiser})
         saved |= {name: np.array(row) for name, row in zip(UNSEEN, self._unseen(), strict=True)}
-        saved |= {SIZES + kind: np.array(square) for kind, square in self.squares.items()}
+        saved |= {SIZES + kind: np.array(size) for kind, size in self.sizes.items()}
         if self.critic:
             saved |= modules_to_arrays({"critic": self.critic}, {"critic": self.critic_optimiser})
         return saved
@@ -167,7 +183,7 @@ class ApgTrainer:
             optimisers = {"critic": self.critic_optimiser}
             arrays_to_modules(tensors, {"critic": self.critic}, optimisers)
         sizes = {key.removeprefix(SIZES): tensors[key] for key in tensors if key.startswith(SIZES)}
-        self.squares = {kind: float(square) for kind, square in sizes.items()}
+        self.sizes = {kind: Size(*map(float, row)) for kind, row in sizes.items()}
         self.steps = steps
         self._grounds = None
         self.unseen = Unseen(*(int(tensors[name]) for name in UNSEEN))
@@ -217,10 +233,8 @@ class ApgTrainer:
         if not torch.isfinite(norm):
             return False
         if apg.even:
-            before = self.squares.get(kind, float(norm) ** 2)
-            self.squares[kind] = EVEN_OVER * before + (1 - EVEN_OVER) * float(norm) ** 2
-            size = max(math.sqrt(self.squares[kind]), SMALLEST)
-            torch._foreach_div_(grads, size)
+            self.sizes[kind] = size = self.sizes.get(kind, Size()).after(float(norm))
+            torch._foreach_div_(grads, max(size.norm, SMALLEST))
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), apg.clip_norm)
         return True
 

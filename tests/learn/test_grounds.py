@@ -11,7 +11,7 @@ from ordering import ports  # noqa: E402
 
 from bwalloc.errors import BwallocError, RecipeError  # noqa: E402
 from bwalloc.learn import train as train_module  # noqa: E402
-from bwalloc.learn.apg import ApgTrainer, first_seed  # noqa: E402
+from bwalloc.learn.apg import ApgTrainer, Size, first_seed  # noqa: E402
 from bwalloc.learn.grounds import interleaved  # noqa: E402
 from bwalloc.learn.recipe import read_recipe, recipe_from, recipe_toml  # noqa: E402
 from bwalloc.learn.train import train  # noqa: E402
@@ -365,3 +365,102 @@ def test_nothing_comes_between_while_rates_alone_are_learned(template, beside):
     trainer = trainer_beside(template, beside[:1], rates_first=0.5, rates_cut=5, between=2)
 
     assert len(trainer.grounds.grounds) == 2
+
+
+def test_rates_are_learned_from_more_episodes(template, beside):
+    trainer = trainer_beside(template, beside, rates_cut=5, rates_batch=7)
+    sizes = {}
+    for _ in range(3):
+        here, before = trainer.grounds.here, trainer.steps
+        trainer.update(0.5)
+        sizes[here.scenario.slug] = (here.batch, len(here.unroll.interval), trainer.steps - before)
+
+    assert sizes["tiny-edge"] == (7, 7, 7 * 5)
+    assert sizes["enterprise-naas"] == sizes["random-edge"] == (2, 2, 2 * 20)
+
+
+def test_an_environment_goes_on_from_visit_to_visit_and_a_drawn_network_gives_way(template, beside):
+    """Begun anew in the middle of an episode it would hold the tiers of its start."""
+    trainer, seen = trainer_beside(template, beside[:1], stay=0.5), []
+    for _ in range(6):
+        here = trainer.grounds.here
+        seen.append((here.scenario.digest, here.unroll, here.unroll.interval.min()))
+        trainer.update(0.5)
+    drawn, naas = seen[::2], seen[1::2]
+
+    assert len({unroll for _, unroll, _ in naas}) == 1
+    assert [at for _, _, at in naas] == [0, 20, 0]
+    assert len({digest for digest, _, _ in drawn}) == 3
+
+
+def test_an_environment_named_twice_is_one_place_visited_twice(template, beside):
+    trainer = trainer_beside(template, (beside[0], beside[1], beside[0]), rates_cut=5, between=2)
+    slugs = [trainer.grounds.places[stop.place].scenario.slug for stop in trainer.grounds.stops]
+
+    assert slugs.count("enterprise-naas") == 2 * (1 + 2)
+    assert slugs.count("random-edge") == slugs.count("tiny-edge") == 1 + 2
+    kinds = [
+        (ground.scenario.slug, ground.rates_only) for ground in trainer.grounds.grounds.values()
+    ]
+    assert len(kinds) == len(set(kinds)) == 5
+
+
+def norms_by_kind(trainer, updates):
+    """Of the gradients that the optimiser is given, by environment and what is learned."""
+    found, step = {}, trainer.optimiser.step
+
+    def noting():
+        here = trainer.grounds.here
+        grads = [each.grad for each in trainer.network.parameters() if each.grad is not None]
+        norm = float(torch.nn.utils.get_total_norm(grads))
+        found.setdefault((here.scenario.slug, here.rates_only), []).append(norm)
+        step()
+
+    trainer.optimiser.step = noting
+    for _ in range(updates):
+        trainer.update(0.5)
+    return found
+
+
+def test_gradients_of_every_environment_may_count_alike(template, beside):
+    apg = {"rates_cut": 5, "between": 1, "clip_norm": 1e6}
+    plain = norms_by_kind(trainer_beside(template, beside, **apg), 6)
+    trainer = trainer_beside(template, beside, even=True, **apg)
+    even = norms_by_kind(trainer, 6)
+
+    del plain["tiny-edge", True]  # in its warm-up, which earns nothing
+    assert plain.keys() < even.keys()
+    assert max(plain.values())[0] > 5 * min(plain.values())[0]
+    del even["tiny-edge", True]  # in its warm-up, which earns nothing
+    for norms in even.values():
+        assert norms[0] == pytest.approx(1.0, rel=1e-4)
+    assert set(trainer.sizes) == {
+        "enterprise-naas/orders", "enterprise-naas/rates", "random-edge/orders",
+        "random-edge/rates", "tiny-edge/rates",
+    }  # fmt: skip
+
+
+def test_the_size_of_gradients_follows_them():
+    size = Size().after(3.0)
+    assert size.norm == 3.0
+    for _ in range(200):
+        size = size.after(0.5)
+    assert size.norm == pytest.approx(0.5, rel=1e-3)
+
+
+def test_a_run_that_goes_on_knows_the_sizes_of_its_gradients(template, beside):
+    trainer, other = (trainer_beside(template, beside, rates_cut=5, even=True) for _ in range(2))
+    for _ in range(3):
+        trainer.update(0.5)
+    other.resume(trainer.tensors(), trainer.steps)
+
+    assert len(other.sizes) == 3
+    assert other.sizes == trainer.sizes
+
+
+def test_where_orders_wait_gradients_count_as_those_of_rates(template, beside):
+    trainer = trainer_beside(template, beside[:1], rates_first=0.5, rates_cut=5, even=True)
+    for _ in range(2):
+        trainer.update(0.1)
+
+    assert set(trainer.sizes) == {"enterprise-naas/rates", "random-edge/rates"}
