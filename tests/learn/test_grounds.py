@@ -423,17 +423,16 @@ def norms_by_kind(trainer, updates):
 
 
 def test_gradients_of_every_environment_may_count_alike(template, beside):
-    apg = {"rates_cut": 5, "between": 1, "clip_norm": 1e6}
+    apg = {"rates_cut": 20, "between": 1, "clip_norm": 1e6}
     plain = norms_by_kind(trainer_beside(template, beside, **apg), 6)
     trainer = trainer_beside(template, beside, even=True, **apg)
     even = norms_by_kind(trainer, 6)
 
-    del plain["tiny-edge", True]  # in its warm-up, which earns nothing
-    assert plain.keys() < even.keys()
-    assert max(plain.values())[0] > 5 * min(plain.values())[0]
-    del even["tiny-edge", True]  # in its warm-up, which earns nothing
-    for norms in even.values():
-        assert norms[0] == pytest.approx(1.0, rel=1e-4)
+    assert len(plain) == len(even) == 5
+    first = {kind: norms[0] for kind, norms in plain.items() if norms[0] > 1e-6}  # not warm-up
+    assert len(first) >= 4
+    assert max(first.values()) > 5 * min(first.values())
+    assert [even[kind][0] for kind in first] == pytest.approx([1.0] * len(first), rel=1e-4)
     assert set(trainer.sizes) == {
         "enterprise-naas/orders", "enterprise-naas/rates", "random-edge/orders",
         "random-edge/rates", "tiny-edge/rates",
