@@ -78,14 +78,14 @@ class Runs:
                 import_module(name)
         return Spread(known[self.backend], self.jobs, self.address)
 
-    def chosen(self, env: str, where: str) -> Recipe:
+    def chosen(self, env: str | None, where: str) -> Recipe:
         """The recipe of the file, or the plain one, with what was said on the command line.
 
         An environment that is a file, and a dataset that is a folder, are named in full: workers
         run elsewhere.
 
         Args:
-            env: name or path of an environment.
+            env: name or path of an environment; None for that of the recipe.
             where: what to name in a message where there is no file.
 
         Raises:
@@ -93,8 +93,9 @@ class Runs:
         """
         from bwalloc.learn.recipe import recipe_with
 
-        place = str(Path(env).resolve()) if env.endswith(".toml") else env
-        recipe = recipe_with(self.recipe, where, env=place, algorithm=self.algo, steps=self.steps)
+        recipe = recipe_with(self.recipe, where, env=env, algorithm=self.algo, steps=self.steps)
+        if recipe.env.endswith(".toml"):
+            recipe = recipe.model_copy(update={"env": str(Path(recipe.env).resolve())})
         dataset = Path(recipe.bc.dataset or "")
         if not recipe.bc.dataset or not dataset.is_dir():
             return recipe

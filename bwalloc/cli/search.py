@@ -32,7 +32,7 @@ SHOWN = 10
 
 
 def run(
-    env: str,
+    env: str | None = None,
     *,
     out: Path,
     trials: int,
@@ -43,7 +43,7 @@ def run(
     """Search recipe keys with Optuna; the same command goes on with a search that was stopped.
 
     Args:
-        env: name or path of an environment.
+        env: name or path of an environment; that of the recipe by default.
         out: a folder for all trials; on a cluster, one that all machines share.
         trials: how many, those of earlier sittings included.
         space: a TOML file of ranges and choices by recipe key; the usual ones by default.
@@ -71,7 +71,7 @@ def run(
     )  # fmt: skip
     with progress_bar(f"{trials} trials") as tell:
         result = search(plan, how, _Teller(trials, tell))
-    return _publish(plan, result, out, env, scenario.rival)
+    return _publish(plan, result, out, scenario.rival)
 
 
 class _Teller:
@@ -107,7 +107,7 @@ def _number(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else json.dumps(value)
 
 
-def _publish(plan: Search, result: Searched, out: Path, env: str, rival: str) -> int:
+def _publish(plan: Search, result: Searched, out: Path, rival: str) -> int:
     """Print what is known; 1 where a trial has no result, 130 after Ctrl-C."""
     from bwalloc.learn.search import BEST_RECIPE, SEARCH
     from bwalloc.learn.search_document import best_of
@@ -118,7 +118,7 @@ def _publish(plan: Search, result: Searched, out: Path, env: str, rival: str) ->
     if best:
         print(f"best trial: {best.folder}, {best.gain:+.2f} $/h over {rival} (validation)")
         print(f"recipe: {out / BEST_RECIPE}")
-        print(f"Next: bwalloc sweep {env} --recipe {out / BEST_RECIPE} --seeds 5 --out DIR")
+        print(f"Next: bwalloc sweep --recipe {out / BEST_RECIPE} --seeds 5 --out DIR")
     print(f"results: {out / SEARCH}")
     if result.interrupted:
         print("bwalloc: interrupted; the same command goes on", file=sys.stderr)

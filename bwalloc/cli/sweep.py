@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    env: str,
+    env: str | None = None,
     *,
     out: Path,
     seeds: str = "5",
@@ -34,7 +34,7 @@ def run(
     """Train a recipe with several seeds and settings; the same command goes on with what is left.
 
     Args:
-        env: name or path of an environment.
+        env: name or path of an environment; that of the recipe by default.
         out: a folder for all runs; on a cluster, one that all machines share.
         seeds: how many (5 is 0 to 4), or which, with commas (0,3,7).
         set_: values of a recipe key, as apg.learning_rate=1e-3,3e-3; every one with every other.

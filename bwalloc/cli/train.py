@@ -30,7 +30,7 @@ ALGORITHMS = ("apg", "ppo", "sac", "bc")
 
 
 def run(
-    env: str,
+    env: str | None = None,
     *,
     out: Path,
     algo: str | None = None,
@@ -46,7 +46,7 @@ def run(
     """Train a policy; the same command goes on with a run that was stopped.
 
     Args:
-        env: name or path of an environment.
+        env: name or path of an environment; that of the recipe by default.
         out: the run folder: recipe, progress, checkpoint, best policy, TensorBoard events.
         algo: apg (gradients through the model), ppo or sac (Stable-Baselines3), or bc (cloning of
             a teacher, as a start for the others); apg by default.

@@ -273,10 +273,13 @@ def recipe_with(file: Path | None, where: str, **said: Any) -> Recipe:
         said: values by key.
 
     Raises:
-        RecipeError: it is broken; names file, key and remedy.
+        RecipeError: it is broken, or neither says which environment; names file, key and remedy.
     """
     known = read_recipe(file).model_dump(by_alias=True) if file else {}
     told = {key: value for key, value in said.items() if value is not None}
+    if "env" not in known | told:
+        msg = f"{where}: name an environment (bwalloc envs list), or a recipe (--recipe FILE)."
+        raise RecipeError(msg)
     return recipe_from({**known, **told}, str(file or where))
 
 

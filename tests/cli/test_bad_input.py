@@ -241,6 +241,16 @@ def test_broken_recipe(empty_folder, capsys, text, words):
     assert not (empty_folder / "run").exists()
 
 
+@pytest.mark.parametrize("command", ["train", "sweep"])
+def test_no_environment_at_all(empty_folder, capsys, command):
+    pytest.importorskip("torch")
+    pytest.importorskip("joblib")
+
+    shown = said(capsys, command, "--out", "run")
+    assert [] == missing(shown, [f"bwalloc {command}: name an environment", "--recipe FILE"])
+    assert not (empty_folder / "run").exists()
+
+
 TRAINS = [
     (["--algo", "pp"], ["'pp'", "Nearest: 'ppo'"]),
     (["--minutes", "nan"], ["--minutes nan"]),

@@ -136,6 +136,16 @@ def test_an_environment_of_ones_own_is_named_in_full(work):
     assert str(work / "mine.toml") == read_recipe(Path("out/seed-0/recipe.toml")).env
 
 
+def test_the_environment_of_a_recipe_need_not_be_said(work):
+    from bwalloc.scenario import find
+
+    (work / "mine.toml").write_text(find("tiny-edge").read_text())
+    (work / "r.toml").write_text((work / "r.toml").read_text().replace("tiny-edge", "mine.toml"))
+
+    assert 0 == main(["sweep", "--recipe", "r.toml", "--out", "out", "--jobs", "1", "--seeds", "1"])
+    assert str(work / "mine.toml") == read_recipe(Path("out/seed-0/recipe.toml")).env
+
+
 def test_a_search_writes_a_recipe_that_train_takes(capsys):
     assert 0 == main(search("--trials", "2"))
     shown = capsys.readouterr().out
@@ -143,7 +153,8 @@ def test_a_search_writes_a_recipe_that_train_takes(capsys):
 
     assert f"best trial: {found['best']}" in shown
     assert Path("out/best-recipe.toml").read_text().startswith(f"# {found['best']}, ")
-    assert 0 == main(["train", "tiny-edge", "--recipe", "out/best-recipe.toml", "--out", "run"])
+    assert "bwalloc sweep --recipe out/best-recipe.toml --seeds 5" in shown
+    assert 0 == main(["train", "--recipe", "out/best-recipe.toml", "--out", "run"])
     assert read_recipe(Path("run/recipe.toml")) == read_recipe(Path("out/best-recipe.toml"))
 
 
