@@ -234,7 +234,8 @@ class ApgTrainer:
             return False
         if apg.even:
             self.sizes[kind] = size = self.sizes.get(kind, Size()).after(float(norm))
-            torch._foreach_div_(grads, max(size.norm, SMALLEST))
+            for grad in grads:
+                grad.div_(max(size.norm, SMALLEST))
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), apg.clip_norm)
         return True
 
