@@ -9,7 +9,7 @@ from bwalloc.allocate import CLASSICAL, ORDERING, REFERENCES, make_rule
 from bwalloc.errors import unknown_name
 from bwalloc.observe import UsualDay
 from bwalloc.serve import agents_for, list_agents, load_bundle
-from bwalloc.serve.bundles.agents import is_path
+from bwalloc.serve.bundles.agents import is_path, remedy_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,8 @@ def players(chosen: Sequence[str] | None, environment: str, *, sells: bool = Fal
     for name in agents:
         if not is_path(name) and name not in list_agents():
             known = [*RULES, *list_agents()]
-            raise unknown_name(kind="allocator", name=name, known=known, remedy=REMEDY)
+            remedy = remedy_of(name, REMEDY)
+            raise unknown_name(kind="allocator", name=name, known=known, remedy=remedy)
         _BUNDLES[name] = load_bundle(name)
     return [*(name for name in RULES if name in wanted), *agents]
 

@@ -10,6 +10,7 @@ from bwalloc.bench.players import kind_of, make_player, players
 from bwalloc.bench.summary import summarise
 from bwalloc.errors import BundleError, UnknownNameError
 from bwalloc.scenario import load_scenario
+from bwalloc.serve import load_bundle
 from bwalloc.serve.bundles import agents
 
 SHORT = {"time.intervals": 40}
@@ -38,6 +39,16 @@ def test_agents_are_chosen_by_name_or_path(catalogue):
 def test_an_unknown_name_gets_the_nearest(catalogue):
     with pytest.raises(UnknownNameError, match="tiny-agent"):
         players(["tiny-agnt"], "bwalloc/TinyEdge-v1")
+
+
+def test_the_folder_one_is_in_is_pointed_at(catalogue, monkeypatch):
+    write_agent(catalogue / "mine", load_scenario("tiny-edge", SHORT))
+    monkeypatch.setattr(agents, "_shipped", lambda: catalogue / "elsewhere")
+    monkeypatch.chdir(catalogue)
+
+    for ask in (lambda: players(["mine"], "bwalloc/TinyEdge-v1"), lambda: load_bundle("mine")):
+        with pytest.raises(UnknownNameError, match=r"say \./mine\."):
+            ask()
 
 
 def test_a_path_without_an_agent_is_refused(catalogue, tmp_path):

@@ -66,4 +66,11 @@ def find_agent(agent: str | Path) -> Path:
         raise BundleError(msg)
     if text in known:
         return known[text]
-    raise unknown_name(kind="agent", name=text, known=known, remedy=REMEDY)
+    raise unknown_name(kind="agent", name=text, known=known, remedy=remedy_of(text, REMEDY))
+
+
+def remedy_of(name: str, usual: str) -> str:
+    """What to do about an agent that the catalogue lacks: it may lie in the folder one is in."""
+    if holds_bundle(Path(name)):
+        return f"For the bundle in this folder say ./{name}."
+    return usual
