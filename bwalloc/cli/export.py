@@ -102,7 +102,8 @@ def _parts(path: Path, name: str, envs: Path | None) -> tuple[dict[str, bytes], 
     _, recipe = policy_of_run(path, {})
     scenario = load_scenario(recipe.env, envs=envs)
     laws = ("forecast", "action", *(("two-bar",) if scenario.network.offers else ()))
-    base = {key: dict(scenario.tuned.get(key, {})) for key in laws}
+    tuned = recipe.tuned(scenario)
+    base = {key: dict(tuned.get(key, {})) for key in laws}
     policy, _ = policy_of_run(path, base)
     decisions = decisions_of(scenario, policy, GOLDEN_DECISIONS)
     architecture = asdict(policy.architecture)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, Field
 
 from bwalloc.allocate import CLASSICAL, ORDERING
+from bwalloc.allocate.policy.constants import check_constants
 from bwalloc.allocate.policy.neural import MOST_HIDDEN, MOST_ROUNDS, Architecture
 from bwalloc.errors import RecipeError, ScenarioError, unknown_name
 from bwalloc.scenario import Shift
@@ -202,7 +203,8 @@ class Recipe(Section):
 
     `also` names environments that apg visits in turn with `env`, in this order (a name twice, twice
     as often); the policy corrects `forecast` with the constants of `env` everywhere, and validation
-    plays them too.
+    plays them too. `constants` are, by section of an environment file (`two-bar`, `forecast`,
+    `action`), what the policy has in place of those of `env`.
 
     Training episode `n` gets entry `n % count` of `variety`; an entry that holds nothing but a name
     changes nothing. Validation and export play the environment as it is.
@@ -220,6 +222,7 @@ class Recipe(Section):
     ppo: PpoSection = PpoSection()
     sac: SacSection = SacSection()
     bc: BcSection = BcSection()
+    constants: dict[str, dict[str, float]] = Field(default_factory=dict)
     variety: list[VarietySection] = Field(default_factory=list)
 
     @property
@@ -230,6 +233,11 @@ class Recipe(Section):
     def architecture(self, scenario: Scenario) -> Architecture:
         """The policy network for an environment: it sees what policies see there."""
         return self.network.architecture(spans=scenario.sizes.sees_everything)
+
+    def tuned(self, scenario: Scenario) -> Mapping[str, Mapping[str, float]]:
+        """Constants of the policy: those of its environment, and over them its own."""
+        theirs, ours = scenario.tuned, self.constants
+        return {key: {**theirs.get(key, {}), **ours.get(key, {})} for key in {**theirs, **ours}}
 
     def varied(self, scenario: Scenario) -> Scenario:
         """The scenario whose training episodes have the variety of the recipe."""
@@ -245,7 +253,9 @@ def recipe_from(table: Mapping[str, Any], where: str) -> Recipe:
         UnknownNameError: There is no such teacher.
     """
     try:
-        return validate(Recipe, dict(table), where)
+        recipe = validate(Recipe, dict(table), where)
+        check_constants(recipe.constants, f"{where}, constants")
+        return recipe
     except ScenarioError as error:
         raise RecipeError(str(error)) from None
 
@@ -288,12 +298,21 @@ def recipe_toml(recipe: Recipe) -> str:
     lines: list[str] = []
     section = ""
     for key, value in flat(recipe).items():
-        table, _, name = key.rpartition(".")
+        table, name = _placed(key)
         if table != section:
             section = table
             lines += ["", "[[variety]]" if table.startswith("variety.") else f"[{table}]"]
         lines.append(f"{name} = {_literal(value)}")
     return "\n".join(lines) + "\n"
+
+
+def _placed(key: str) -> tuple[str, str]:
+    """Table and name of a dotted key; names of constants may hold dots themselves."""
+    if key.startswith("constants."):
+        _, section, name = key.split(".", 2)
+        return f"constants.{section}", json.dumps(name)
+    table, _, name = key.rpartition(".")
+    return table, name
 
 
 def flat(recipe: Recipe) -> dict[str, Any]:
@@ -305,6 +324,8 @@ def flat(recipe: Recipe) -> dict[str, Any]:
     keys = {key: whole[key] for key in plain}
     for section in ("network", "validation", recipe.algorithm):
         keys |= {f"{section}.{key}": value for key, value in whole[section].items()}
+    for name, constants in recipe.constants.items():
+        keys |= {f"constants.{name}.{key}": value for key, value in constants.items()}
     for index, entry in enumerate(recipe.variety):
         changed = entry.model_dump(exclude_defaults=True)
         keys |= {f"variety.{index}.{key}": value for key, value in changed.items()}

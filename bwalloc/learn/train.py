@@ -119,9 +119,9 @@ def train(
     also = others(recipe, template, envs)
     folder = RunFolder(out, recipe)
     draw = partial(_drawn, template, recipe) if template.is_drawn else None
-    tuned = template.usual.tuned
+    tuned = recipe.tuned(template.usual)
     trainer = make_trainer(
-        recipe.varied(template.usual), recipe, device, init, draw,
+        replace(recipe.varied(template.usual), tuned=tuned), recipe, device, init, draw,
         [replace(recipe.varied(each), tuned=tuned) for each in also],
     )  # fmt: skip
     session = _Session(recipe, template, also, folder, trainer, minutes, listener)
@@ -132,7 +132,8 @@ def train(
 
 
 def _drawn(template: Template, recipe: Recipe, number: int) -> Scenario:
-    return recipe.varied(template.scenario(TRAIN, number))
+    tuned = recipe.tuned(template.usual)
+    return replace(recipe.varied(template.scenario(TRAIN, number)), tuned=tuned)
 
 
 def others(recipe: Recipe, template: Template, envs: Path | None) -> list[Scenario]:
@@ -262,7 +263,11 @@ class _Session:
 
     def _validate(self) -> Point:
         weights = self.trainer.weights()
-        policy = Policy(self.recipe.architecture(self.scenario), weights, self.scenario.tuned)
+        architecture, tuned = (
+            self.recipe.architecture(self.scenario),
+            self.recipe.tuned(self.scenario),
+        )
+        policy = Policy(architecture, weights, tuned)
         score, before = self.validation(policy), self.folder.best
         if before is None or score.usd_per_h > before.validation_usd_per_h:
             self.folder.keep_best(weights)
