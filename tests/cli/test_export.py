@@ -17,6 +17,7 @@ def run_folder(tmp_path_factory):
     recipe.write_text(
         'schema = 1\nenv = "tiny-edge"\nsteps = 160\n[network]\nhidden = 4\n'
         "[validation]\nepisodes = 2\nevery_steps = 80\n[apg]\nbatch = 4\n"
+        "[constants.forecast]\nalpha = 0.123\n"
     )
     assert not main(["train", "tiny-edge", "--recipe", str(recipe), "--out", str(folder)])
     return folder
@@ -30,6 +31,9 @@ def test_a_run_is_exported_verified_and_compared(run_folder, tmp_path, capsys):
     found = json.loads((tmp_path / "v.json").read_text())
     assert {"numpy", "onnxruntime"} == set(found["difference"])
     assert 20 == found["decisions"]
+
+    constants = json.loads((agent / "manifest.json").read_text())["tuned"]
+    assert 0.123 == constants["forecast"]["alpha"]
 
     arguments = ["--allocators", f"static,{agent}/", "--episodes", "2", "--json"]
     assert not main(["compare", "tiny-edge", *arguments, str(tmp_path / "c.json")])

@@ -15,7 +15,7 @@ from bwalloc.learn.apg import ApgTrainer, Size, first_seed  # noqa: E402
 from bwalloc.learn.grounds import interleaved  # noqa: E402
 from bwalloc.learn.recipe import read_recipe, recipe_from, recipe_toml  # noqa: E402
 from bwalloc.learn.train import train  # noqa: E402
-from bwalloc.learn.validation import Validation  # noqa: E402
+from bwalloc.learn.validation import Score, Validation  # noqa: E402
 from bwalloc.scenario import load_scenario, load_template  # noqa: E402
 
 SHORT = {"time.intervals": 40, "random.record_episodes": 2, "random.edges": [3, 4]}
@@ -314,6 +314,37 @@ def test_environments_beside_are_trained_on_and_validated(tmp_path, monkeypatch)
     assert load_scenario("tiny-edge").tuned == trained.tuned != validated.tuned
     assert [2.0] == [shift.demand_factor for shift in trained.workload.variety]
     assert () == validated.workload.variety
+
+
+@pytest.mark.parametrize("env", ["random-edge", "tiny-edge"])
+def test_the_policy_is_trained_and_validated_with_constants_of_its_own(tmp_path, monkeypatch, env):
+    """And its rival with those of the environment."""
+    found: dict[str, list] = {"trained": [], "validated": []}
+
+    def play(self, progress):
+        found["trained"].append(self.grounds.here.scenario.tuned["forecast"]["alpha"])
+        return 0.0
+
+    def score(self, policy):
+        found["validated"].append(policy.tuned["forecast"]["alpha"])
+        found["rival"] = [court.scenario.tuned["forecast"]["alpha"] for court in self.courts]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_module.Validation, "__call__", score)
+    table = {
+        "env": env, "validation": {"episodes": 1}, "constants": {"forecast": {"alpha": 0.123}},
+        "network": {"hidden": 4}, "apg": {"batch": 1, "networks": 1},
+    }  # fmt: skip
+    chosen = recipe_from(table, "test")
+    with pytest.raises(KeyboardInterrupt):
+        train(chosen, tmp_path)
+    monkeypatch.setattr(train_module.Validation, "__call__", lambda *_: Score(0.0, 0.0, 0.0))
+    monkeypatch.setattr(ApgTrainer, "update", play)
+    monkeypatch.setattr(train_module._Session, "_is_over", lambda _: len(found["trained"]) > 0)
+    train(chosen, tmp_path)
+
+    assert [0.123] == found["trained"] == found["validated"]
+    assert [load_template(env).usual.tuned["forecast"]["alpha"]] == found["rival"]
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,40 @@ def test_a_recipe_with_variety_is_written_and_read_again(tmp_path):
 def test_a_misspelt_key_of_variety_is_named():
     with pytest.raises(RecipeError, match=r"variety\.0\.day_level.*day_level_sd"):
         recipe_from({"env": "tiny-edge", "variety": [{"name": "x", "day_level": 1.0}]}, "recipe")
+
+
+OWN = {
+    "env": "tiny-edge",
+    "constants": {"two-bar": {"lead": 0.9}, "forecast": {"mix.inference": 0.5}},
+}
+
+
+def test_constants_of_the_policy_stand_over_those_of_its_environment():
+    scenario = load_scenario("tiny-edge")
+    tuned = recipe_from(OWN, "recipe").tuned(scenario)
+
+    assert 0.9 == tuned["two-bar"]["lead"]
+    assert {**scenario.tuned["forecast"], "mix.inference": 0.5} == tuned["forecast"]
+    assert scenario.tuned["static"] == tuned["static"]
+    assert scenario.tuned == recipe_from({"env": "tiny-edge"}, "recipe").tuned(scenario)
+
+
+def test_constants_are_written_and_read_again(tmp_path):
+    recipe = recipe_from(OWN, "recipe")
+    (tmp_path / "recipe.toml").write_text(recipe_toml(recipe), encoding="utf-8")
+
+    assert recipe == read_recipe(tmp_path / "recipe.toml")
+    assert "constants" not in recipe_toml(recipe_from({"env": "tiny-edge"}, "recipe"))
+
+
+@pytest.mark.parametrize(
+    ("constants", "text"),
+    [
+        ({"two-bar": {"led": 0.9}}, r"recipe, constants, .*led.*'lead'"),
+        ({"two-bra": {"lead": 0.9}}, r"two-bra.*'two-bar'"),
+        ({"two-bar": {"lead": 1.9}}, r"got 1\.9, must be 0 to 1"),
+    ],
+)
+def test_a_constant_that_there_is_not_is_named(constants, text):
+    with pytest.raises(RecipeError, match=text):
+        recipe_from({"env": "tiny-edge", "constants": constants}, "recipe")
