@@ -186,7 +186,9 @@ class ApgTrainer:
         self.sizes = {kind: Size(*map(float, row)) for kind, row in sizes.items()}
         self.steps = steps
         self._grounds = None
-        self.unseen = Unseen(*(int(tensors[name]) for name in UNSEEN))
+        episode, network = UNSEEN  # older checkpoints count both in one
+        first = tensors[episode]
+        self.unseen = Unseen(int(first), int(tensors.get(network, first)))
 
     def _modules(self) -> dict[str, torch.nn.Module]:
         return {"policy": self.network, "averaged": self.averaged}

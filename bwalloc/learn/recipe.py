@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Algorithm: TypeAlias = Literal["apg", "ppo", "sac", "bc"]
 ALGORITHMS: tuple[Algorithm, ...] = ("apg", "ppo", "sac", "bc")
 Flag: TypeAlias = bool
+Corrected: TypeAlias = Literal["forecast", "two-bar", "action"]
+"""Sections of an environment file that a policy works with."""
 
 
 class NetworkSection(Section):
@@ -58,7 +60,7 @@ class ApgSection(Section):
 
     Attributes:
         batch: episodes unrolled together.
-        rates_batch: episodes unrolled together where rates alone are learned: gradients that reach
+        rates_batch: the same for rates alone, in runs that learn orders: gradients that reach
             less far back need less memory, and are noisier. 0: as `batch`.
         networks: visited in turn, where every episode draws its own network.
         stay: share of an episode after which another network takes the place of a drawn one.
@@ -77,7 +79,7 @@ class ApgSection(Section):
         even: gradients of every environment, of orders and of rates alone, count alike: each is
             divided by the running size of its kind, so that none drowns another (those of rates in
             `geo-training` are 30 times as large as in `enterprise-naas`).
-        clip_norm: largest norm of a gradient; with `even` in sizes of its kind.
+        clip_norm: largest norm of a gradient; with `even` in sizes of its kind, but for a critic.
         average: how much of the kept weights stays at an update (exponential moving average);
             with 0 the last weights are kept.
         smooth_gbit: scale over which the steps of the law are smoothed in training; 0: exact.
@@ -222,7 +224,7 @@ class Recipe(Section):
     ppo: PpoSection = PpoSection()
     sac: SacSection = SacSection()
     bc: BcSection = BcSection()
-    constants: dict[str, dict[str, float]] = Field(default_factory=dict)
+    constants: dict[Corrected, dict[str, Annotated[float, NO_TEXT]]] = Field(default_factory=dict)
     variety: list[VarietySection] = Field(default_factory=list)
 
     @property
@@ -234,9 +236,14 @@ class Recipe(Section):
         """The policy network for an environment: it sees what policies see there."""
         return self.network.architecture(spans=scenario.sizes.sees_everything)
 
+    @property
+    def corrected(self) -> dict[str, dict[str, float]]:
+        """`constants` by plain names; empty sections say nothing."""
+        return {str(name): constants for name, constants in self.constants.items() if constants}
+
     def tuned(self, scenario: Scenario) -> Mapping[str, Mapping[str, float]]:
         """Constants of the policy: those of its environment, and over them its own."""
-        theirs, ours = scenario.tuned, self.constants
+        theirs, ours = scenario.tuned, self.corrected
         return {key: {**theirs.get(key, {}), **ours.get(key, {})} for key in {**theirs, **ours}}
 
     def varied(self, scenario: Scenario) -> Scenario:
@@ -254,7 +261,7 @@ def recipe_from(table: Mapping[str, Any], where: str) -> Recipe:
     """
     try:
         recipe = validate(Recipe, dict(table), where)
-        check_constants(recipe.constants, f"{where}, constants")
+        check_constants(recipe.corrected, where, "constants")
         return recipe
     except ScenarioError as error:
         raise RecipeError(str(error)) from None

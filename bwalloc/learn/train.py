@@ -117,6 +117,11 @@ def train(
     """
     template = load_template(recipe.env, envs=envs)
     also = others(recipe, template, envs)
+    if recipe.algorithm == "bc" and recipe.constants:
+        msg = (
+            "constants: bc clones what was decided with those of `env`; leave them to apg after it."
+        )
+        raise RecipeError(msg)
     folder = RunFolder(out, recipe)
     draw = partial(_drawn, template, recipe) if template.is_drawn else None
     tuned = recipe.tuned(template.usual)
@@ -159,6 +164,9 @@ def others(recipe: Recipe, template: Template, envs: Path | None) -> list[Scenar
             )
             raise RecipeError(msg)
         found.append(other.usual)
+        if len({each.digest for each in found if each.slug == other.usual.slug}) > 1:
+            msg = f"also: two environments are called {other.usual.slug}; rename one of the files."
+            raise RecipeError(msg)
     return found
 
 

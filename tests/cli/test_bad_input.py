@@ -241,12 +241,13 @@ def test_broken_recipe(empty_folder, capsys, text, words):
     assert not (empty_folder / "run").exists()
 
 
-@pytest.mark.parametrize("command", ["train", "sweep"])
+@pytest.mark.parametrize("command", ["train", "sweep", "search"])
 def test_no_environment_at_all(empty_folder, capsys, command):
     pytest.importorskip("torch")
     pytest.importorskip("joblib")
 
-    shown = said(capsys, command, "--out", "run")
+    trials = ["--trials", "1"] if command == "search" else []
+    shown = said(capsys, command, "--out", "run", *trials)
     assert [] == missing(shown, [f"bwalloc {command}: name an environment", "--recipe FILE"])
     assert not (empty_folder / "run").exists()
 

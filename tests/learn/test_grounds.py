@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch comes with bwalloc[learn]")
@@ -16,7 +18,7 @@ from bwalloc.learn.grounds import interleaved  # noqa: E402
 from bwalloc.learn.recipe import read_recipe, recipe_from, recipe_toml  # noqa: E402
 from bwalloc.learn.train import train  # noqa: E402
 from bwalloc.learn.validation import Score, Validation  # noqa: E402
-from bwalloc.scenario import load_scenario, load_template  # noqa: E402
+from bwalloc.scenario import find, load_scenario, load_template  # noqa: E402
 
 SHORT = {"time.intervals": 40, "random.record_episodes": 2, "random.edges": [3, 4]}
 TWICE = {"name": "twice", "demand_factor": 2.0}
@@ -70,6 +72,16 @@ def test_a_run_that_goes_on_meets_networks_it_has_not_seen(template):
 
     used = {ground.scenario.digest for ground in trainer.grounds.grounds.values()}
     assert not used & {ground.scenario.digest for ground in other.grounds.grounds.values()}
+
+
+def test_a_checkpoint_that_counts_episodes_and_networks_in_one_is_gone_on_with(template):
+    trainer, other = trainer_of(template), trainer_of(template)
+    saved = trainer.tensors()
+    del saved["networks/next"]
+    saved["episodes/next"] += 5
+    other.resume(saved, 0)
+
+    assert other.unseen == (first_seed(0) + 5, first_seed(0) + 5)
 
 
 def starts(grounds):
@@ -322,7 +334,8 @@ def test_the_policy_is_trained_and_validated_with_constants_of_its_own(tmp_path,
     found: dict[str, list] = {"trained": [], "validated": []}
 
     def play(self, progress):
-        found["trained"].append(self.grounds.here.scenario.tuned["forecast"]["alpha"])
+        grounds = self.grounds.grounds.values()
+        found["trained"] += [each.scenario.tuned["forecast"]["alpha"] for each in grounds]
         return 0.0
 
     def score(self, policy):
@@ -334,6 +347,7 @@ def test_the_policy_is_trained_and_validated_with_constants_of_its_own(tmp_path,
     table = {
         "env": env, "validation": {"episodes": 1}, "constants": {"forecast": {"alpha": 0.123}},
         "network": {"hidden": 4}, "apg": {"batch": 1, "networks": 1},
+        "also": ["metro-inference"],
     }  # fmt: skip
     chosen = recipe_from(table, "test")
     with pytest.raises(KeyboardInterrupt):
@@ -343,8 +357,24 @@ def test_the_policy_is_trained_and_validated_with_constants_of_its_own(tmp_path,
     monkeypatch.setattr(train_module._Session, "_is_over", lambda _: len(found["trained"]) > 0)
     train(chosen, tmp_path)
 
-    assert [0.123] == found["trained"] == found["validated"]
-    assert [load_template(env).usual.tuned["forecast"]["alpha"]] == found["rival"]
+    assert [0.123] * 2 == found["trained"]
+    assert [0.123] == found["validated"]
+    theirs = [
+        load_template(each).usual.tuned["forecast"]["alpha"] for each in (env, "metro-inference")
+    ]
+    assert theirs == found["rival"]
+
+
+def test_two_environments_of_one_name_are_refused(tmp_path):
+    text = find("tiny-edge").read_text()
+    for folder, seconds in (("a", "40"), ("b", "41")):
+        (tmp_path / folder).mkdir()
+        changed = re.sub(r"(?m)^intervals = \d+", f"intervals = {seconds}", text)
+        (tmp_path / folder / "x.toml").write_text(changed)
+    also = [str(tmp_path / folder / "x.toml") for folder in ("a", "b")]
+
+    with pytest.raises(RecipeError, match="two environments are called x"):
+        train(recipe_from({"env": "tiny-edge", "also": also}, "test"), tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -354,6 +384,10 @@ def test_the_policy_is_trained_and_validated_with_constants_of_its_own(tmp_path,
         ({"env": "tiny-edge", "also": ["random-edge"]}, "swap the two"),
         ({"env": "tiny-edge", "also": ["geo-training"]}, "sells capacity or has jobs"),
         ({"env": "tiny-edge", "also": ["tiny-edge"], "algorithm": "ppo"}, "or use apg"),
+        (
+            {"env": "tiny-edge", "algorithm": "bc", "constants": {"two-bar": {"lead": 0.9}}},
+            "constants: bc clones",
+        ),
     ],
 )
 def test_environments_that_do_not_go_together_are_refused(tmp_path, table, message):

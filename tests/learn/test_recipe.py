@@ -101,8 +101,10 @@ def test_constants_are_written_and_read_again(tmp_path):
 @pytest.mark.parametrize(
     ("constants", "text"),
     [
-        ({"two-bar": {"led": 0.9}}, r"recipe, constants, .*led.*'lead'"),
+        ({"two-bar": {"led": 0.9}}, r"recipe, constants\.two-bar\.led: .*'lead'"),
         ({"two-bra": {"lead": 0.9}}, r"two-bra.*'two-bar'"),
+        ({"stochastic-lp": {"alpha": 0.1}}, r"constants.*stochastic-lp"),
+        ({"two-bar": {"lead": "0.9"}}, r"constants.*lead"),
         ({"two-bar": {"lead": 1.9}}, r"got 1\.9, must be 0 to 1"),
     ],
 )

@@ -55,7 +55,7 @@ RANGES: dict[str, tuple[float, float]] = {
 """Constants that index or overflow beyond these; a part of the action lies within `_SCALE`."""
 
 
-def check_constants(tuned: Mapping[str, Mapping[str, float]], where: str) -> None:
+def check_constants(tuned: Mapping[str, Mapping[str, float]], where: str, table: str = "") -> None:
     """Refuse what no allocator would read, or could not work with.
 
     A misspelt name would leave its default in force.
@@ -63,6 +63,7 @@ def check_constants(tuned: Mapping[str, Mapping[str, float]], where: str) -> Non
     Args:
         tuned: constants by allocator name, and the scales of the action under `action`.
         where: the file or environment, as the message names it.
+        table: that holds them; by default as in environment files.
 
     Raises:
         ScenarioError: An allocator or a constant is unknown, and the nearest is named; or a number
@@ -70,10 +71,11 @@ def check_constants(tuned: Mapping[str, Mapping[str, float]], where: str) -> Non
     """
     for allocator, constants in tuned.items():
         if allocator not in CONSTANTS:
-            msg = f"{where}, allocators.{allocator}: is no allocator with constants. "
+            msg = f"{where}, {table or 'allocators'}.{allocator}: is no allocator with constants. "
             raise ScenarioError(msg + nearest(allocator, CONSTANTS))
         known = _spelt_out(CONSTANTS[allocator])
-        section = allocator if allocator == "action" else f"allocators.{allocator}"
+        usual = allocator if allocator == "action" else f"allocators.{allocator}"
+        section = f"{table}.{allocator}" if table else usual
         for name, value in constants.items():
             if name not in known:
                 msg = f"{where}, {section}.{name}: is no constant of '{allocator}'. "

@@ -71,6 +71,6 @@ def find_agent(agent: str | Path) -> Path:
 
 def remedy_of(name: str, usual: str) -> str:
     """What to do about an agent that the catalogue lacks: it may lie in the folder one is in."""
-    if holds_bundle(Path(name)):
+    if name and holds_bundle(Path(name)):
         return f"For the bundle in this folder say ./{name}."
     return usual
