@@ -77,8 +77,8 @@ class ApgSection(Section):
         learning_rate: of Adam; falls along a cosine to `final_share` of it, in each part of a run
             that `rates_first` divides.
         even: gradients of every environment, of orders and of rates alone, count alike: each is
-            divided by the running size of its kind, so that none drowns another (those of rates in
-            `geo-training` are 30 times as large as in `enterprise-naas`).
+            divided by the running size of its kind, so that none drowns another (those of orders
+            on `random-edge` were 15 times as large as those of rates in `enterprise-naas`).
         clip_norm: largest norm of a gradient; with `even` in sizes of its kind, but for a critic.
         average: how much of the kept weights stays at an update (exponential moving average);
             with 0 the last weights are kept.

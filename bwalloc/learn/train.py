@@ -124,11 +124,10 @@ def train(
         raise RecipeError(msg)
     folder = RunFolder(out, recipe)
     draw = partial(_drawn, template, recipe) if template.is_drawn else None
-    tuned = recipe.tuned(template.usual)
+    lesson = partial(_lesson, template, recipe)
     trainer = make_trainer(
-        replace(recipe.varied(template.usual), tuned=tuned), recipe, device, init, draw,
-        [replace(recipe.varied(each), tuned=tuned) for each in also],
-    )  # fmt: skip
+        lesson(template.usual), recipe, device, init, draw, [lesson(each) for each in also]
+    )
     session = _Session(recipe, template, also, folder, trainer, minutes, listener)
     with alone_in(out, waits=waits):  # what is refused is refused by now: nothing is written
         folder.begin(Origin(command, machine(), commit(), versions(*PACKAGES, *LEARNERS)))
@@ -137,8 +136,12 @@ def train(
 
 
 def _drawn(template: Template, recipe: Recipe, number: int) -> Scenario:
-    tuned = recipe.tuned(template.usual)
-    return replace(recipe.varied(template.scenario(TRAIN, number)), tuned=tuned)
+    return _lesson(template, recipe, template.scenario(TRAIN, number))
+
+
+def _lesson(template: Template, recipe: Recipe, scenario: Scenario) -> Scenario:
+    """A scenario as it is trained on: its variety, and the constants of the policy."""
+    return replace(recipe.varied(scenario), tuned=recipe.tuned(template.usual))
 
 
 def others(recipe: Recipe, template: Template, envs: Path | None) -> list[Scenario]:
@@ -271,11 +274,8 @@ class _Session:
 
     def _validate(self) -> Point:
         weights = self.trainer.weights()
-        architecture, tuned = (
-            self.recipe.architecture(self.scenario),
-            self.recipe.tuned(self.scenario),
-        )
-        policy = Policy(architecture, weights, tuned)
+        recipe, scenario = self.recipe, self.scenario
+        policy = Policy(recipe.architecture(scenario), weights, recipe.tuned(scenario))
         score, before = self.validation(policy), self.folder.best
         if before is None or score.usd_per_h > before.validation_usd_per_h:
             self.folder.keep_best(weights)

@@ -71,7 +71,7 @@ def check_constants(tuned: Mapping[str, Mapping[str, float]], where: str, table:
     """
     for allocator, constants in tuned.items():
         if allocator not in CONSTANTS:
-            msg = f"{where}, {table or 'allocators'}.{allocator}: is no allocator with constants. "
+            msg = f"{where}, allocators.{allocator}: is no allocator with constants. "
             raise ScenarioError(msg + nearest(allocator, CONSTANTS))
         known = _spelt_out(CONSTANTS[allocator])
         usual = allocator if allocator == "action" else f"allocators.{allocator}"
